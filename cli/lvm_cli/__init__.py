@@ -1,0 +1,1 @@
+"""The `lvm` program: one command a file. It prints; lvmcore computes."""

@@ -1,0 +1,129 @@
+"""lvm check: is this installation sound?"""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+
+import click
+
+from lvm_cli.console import console
+from lvm_cli.options import open_catalogue, open_registry, plugin_options, registry_option
+from lvmcore.errors import LvmError
+from lvmcore.registry import KINDS, Registry
+
+
+@click.command("check")
+@registry_option
+@plugin_options
+@click.pass_context
+def command(
+    ctx: click.Context, registries: tuple[Path, ...], files: tuple[Path, ...], without: tuple[str, ...]
+) -> None:
+    """Check the installation: versions, plugins, variants, bundled corpora, and a run from end to end."""
+    registry = open_registry(files, without)
+    out = console()
+    good = True
+    for name, check in (
+        ("versions", _versions),
+        ("processor", _processor),
+        ("plugins", lambda: _plugins(registry)),
+        ("variants", lambda: _variants(registry, registries)),
+        ("corpora", lambda: _corpora(registry)),
+        ("evaluator", lambda: _evaluator(registry, registries)),
+    ):
+        passed, text = _tried(check)
+        good &= passed
+        out.print(f"{'[green]ok[/]    ' if passed else '[red]FAILED[/]'}  {name:<10}", end="")
+        out.print(text, markup=False)
+    if not good:
+        ctx.exit(1)
+
+
+def _tried(check: Callable[[], str]) -> tuple[bool, str]:
+    try:
+        return True, check()
+    except (LvmError, AssertionError) as problem:
+        return False, str(problem)
+
+
+def _versions() -> str:
+    from lvmcore.runs import versions
+
+    return ", ".join(f"{name} {number}" for name, number in versions().items())
+
+
+def _processor() -> str:
+    import torch
+
+    from lvmcore.precision import processor_name, resolve
+
+    chosen = resolve("auto", torch.device("cpu"))
+    reason = "native" if chosen == "bf16" else "no native bf16 product"
+    return f"{processor_name()}, {os.cpu_count()} cores; --precision auto takes {chosen} ({reason})"
+
+
+def _plugins(registry: Registry) -> str:
+    counts = {kind.plural: len(registry.all(kind.name)) for kind in KINDS.values()}
+    if broken := registry.plugins.failed:
+        raise LvmError("; ".join(f"{p.dist}/{p.name}: {p.reason}" for p in broken), fix="lvm plugins")
+    return ", ".join(f"{number} {name}" for name, number in counts.items())
+
+
+def _variants(registry: Registry, registries: tuple[Path, ...]) -> str:
+    """Every variant's expressions name components and options that exist."""
+    from lvmcore.expression import parse, parse_one
+    from lvmcore.objective import Objective
+    from lvmcore.scheduled import Schedule
+
+    catalogue = open_catalogue(registry, registries)
+    for variant in catalogue.variants.values():
+        for part in (variant, *variant.stages):
+            for term in parse(part.arch or "").terms:
+                registry.make("architecture", term)
+            for term in parse(part.inputs or "").terms:
+                registry.make("input", term, without=Schedule.names())
+            if part.loss:
+                Objective.of(part.loss, registry)
+            for kind in ("sampler", "schedule"):
+                if text := getattr(part, kind):
+                    registry.make(kind, parse_one(text))
+            catalogue.profile(part.gates or variant.gates)
+    return f"{len(catalogue.variants)} variants, {len(catalogue.profiles)} gate profiles"
+
+
+def _corpora(registry: Registry) -> str:
+    from lvmcore.corpus import digest_of
+
+    said = []
+    for found in registry.all("corpus"):
+        corpus = found.component().build()
+        digest = digest_of(corpus.vectors.numpy(), corpus.starts.numpy(), corpus.splits.numpy())
+        if digest != corpus.digest:
+            raise LvmError("the contents do not match the digest", where=corpus.where, fix="install lvmcore again")
+        said.append(f"{found.name} {len(corpus):,} chunks")
+    return ", ".join(said)
+
+
+def _evaluator(registry: Registry, registries: tuple[Path, ...]) -> str:
+    """On the default corpus the oracle finds every target and the copier finds none of them first."""
+    from lvmcore.corpora import open_corpus
+    from lvmcore.evaluation.fivecat import Protocol, evaluate, yardstick
+
+    catalogue = open_catalogue(registry, registries)
+    corpus = open_corpus(catalogue.variant("base").data, registry)
+    document = evaluate(
+        yardstick("oracle", corpus, registry), corpus, registry, catalogue, Protocol(max_windows=500)
+    ).document
+    passed = document["gates"]["passed"]
+    cheats = {n: d["gates"] for n, d in document["yardsticks"].items() if n != "oracle"}
+    if passed < 4 or any(gates["A"] or gates["B"] for gates in cheats.values()):
+        raise LvmError(
+            f"the oracle passes {passed} gates, the cheats {cheats}",
+            expected="4 for the oracle, no A or B for a cheat",
+        )
+    with tempfile.TemporaryDirectory() as folder:
+        (Path(folder) / "probe").write_text("")
+    return f"the oracle passes {passed}/5 (C is not defined for it); {', '.join(cheats)} fail A and B"

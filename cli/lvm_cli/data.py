@@ -1,0 +1,59 @@
+"""lvm data: corpora from other forms."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from lvm_cli.console import console
+
+
+@click.group("data")
+def command() -> None:
+    """Make corpora."""
+
+
+@command.command("import")
+@click.argument("file", type=click.Path(path_type=Path))
+@click.option("-o", "--output", type=click.Path(path_type=Path), help="The corpus file.  [default: FILE.safetensors]")
+@click.option("--name", help="Name of the corpus.  [default: that of the file]")
+@click.option("--encoder", default="unknown", help="The model that made the vectors.")
+@click.option("--licence", default="unknown", help="Licence of the text.")
+@click.option("--source", default="unknown", help="Where the text comes from.")
+@click.option("--seed", type=int, default=0, show_default=True, help="Seed of the splits, where the file has none.")
+@click.option("--force", is_flag=True, help="Overwrite the corpus file.")
+def import_(
+    file: Path,
+    output: Path | None,
+    name: str | None,
+    encoder: str,
+    licence: str,
+    source: str,
+    seed: int,
+    force: bool,
+) -> None:
+    """Read vectors with their article numbers from an NPZ file; nothing in it is unpickled.
+
+    Keys: vectors (N, D), article_indices (N,), and, where there are any, chunk_indices (N,), splits and
+    titles, one entry an article. Without splits, 80 % of the articles train, 10 % validate, 10 % are OOD.
+    """
+    from lvmcore.corpus import SPLITS, Corpus
+    from lvmcore.importing import import_npz
+
+    target = output or file.with_suffix(".safetensors")
+    about = {"name": name or file.stem, "encoder": encoder, "licence": licence, "source": source}
+    report = import_npz(file, target, about, seed=seed, force=force)
+    corpus = Corpus.open(target)
+    out = console()
+    for line in report:
+        out.print(f"note: {line}", markup=False)
+    counts = ", ".join(
+        f"{split} {int((corpus.splits == i).sum())} articles with {len(corpus.windows(split)):,} windows"
+        for i, split in enumerate(SPLITS)
+    )
+    out.print(
+        f"{target}: {len(corpus):,} chunks of width {corpus.dim} in {len(corpus.splits):,} articles",
+        markup=False,
+    )
+    out.print(f"{counts}\n{corpus.digest}", markup=False)

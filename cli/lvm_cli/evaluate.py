@@ -1,0 +1,133 @@
+"""lvm eval: 5CAT of a model or of a yardstick."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from lvm_cli.console import console
+from lvm_cli.options import (
+    json_option,
+    open_catalogue,
+    open_registry,
+    plugin_options,
+    registry_option,
+    runs_option,
+)
+from lvmcore.errors import LvmError
+from lvmcore.runs import Run, find_run
+
+if TYPE_CHECKING:
+    from lvmcore.corpus import Corpus
+    from lvmcore.evaluation.fivecat import Predictor
+    from lvmcore.registry import Registry
+
+SPLITS = ("train", "val", "ood")
+
+
+def _splits(ctx: click.Context, option: click.Parameter, text: str) -> tuple[str, ...]:
+    splits = tuple(dict.fromkeys(part.strip() for part in text.split(",")))
+    if not splits or set(splits) - set(SPLITS):
+        raise click.BadParameter(f"'{text}' is no list of splits, such as val,ood")
+    return splits
+
+
+@click.command("eval")
+@click.argument("what", metavar="MODEL|PREDICTOR")
+@click.option(
+    "--data",
+    metavar="FILE|EXPR",
+    help="The corpus; by default the one that the model was trained on, else wiki.",
+)
+@click.option("--split", "splits", default="val,ood", show_default=True, callback=_splits, help="Splits to evaluate.")
+@click.option("--gates", "profile", default=None, metavar="PROFILE", help="The gate profile.  [default: table]")
+@click.option("--max-windows", type=click.IntRange(min=1), help="At most so many windows a split.  [default: all]")
+@click.option("--precision", type=click.Choice(["fp32", "bf16", "auto"]), default="fp32", show_default=True)
+@click.option("--save", is_flag=True, help="Put the result into the run's folder.")
+@registry_option
+@plugin_options
+@runs_option
+@json_option
+def command(
+    what: str,
+    data: str | None,
+    splits: tuple[str, ...],
+    profile: str | None,
+    max_windows: int | None,
+    precision: str,
+    save: bool,
+    registries: tuple[Path, ...],
+    files: tuple[Path, ...],
+    without: tuple[str, ...],
+    root: Path,
+    as_json: bool,
+) -> None:
+    """Evaluate a model (a run, its id, `latest`, or a .safetensors file) or a yardstick by name.
+
+    \b
+    lvm eval latest
+    lvm eval copy-last --data kjv
+    """
+    from lvmcore.corpora import open_corpus
+    from lvmcore.evaluation.fivecat import Protocol, evaluate, save_columns
+    from lvmcore.files import to_json
+
+    registry = open_registry(files, without)
+    catalogue = open_catalogue(registry, registries)
+    base = catalogue.variant("base")
+    run = None if _is_predictor(what, registry) or Path(what).suffix == ".safetensors" else find_run(what, root)
+    variant = run.record.get("variant", {}) if run else {}
+    corpus = open_corpus(data or variant.get("data") or base.data, registry)
+    if run and not data and run.record["corpus"]["digest"] != corpus.digest:
+        click.echo(f"lvm: note: '{variant['data']}' is no longer what the run was trained on", err=True)
+    predictor, context = _predictor(what, run, corpus, registry, precision)
+    protocol = Protocol(
+        splits=splits,
+        profile=profile or variant.get("gates") or base.gates,
+        context=context,
+        max_windows=max_windows,
+    )
+    out = console(stderr=as_json)
+    with out.status(f"evaluating {what} on {corpus.info.name}"):
+        result = evaluate(predictor, corpus, registry, catalogue, protocol)
+    if save and run:
+        run.write_evaluation(result.document)
+        save_columns(run.path / "windows.safetensors", result.columns)
+    if as_json:
+        click.echo(to_json(result.document))
+        return
+    from lvm_cli.tables import five_tests, reasons
+
+    out.print(five_tests(result.document))
+    out.print(reasons(result.document))
+
+
+def _is_predictor(what: str, registry: Registry) -> bool:
+    return what in {found.name for found in registry.all("predictor")}
+
+
+def _predictor(what: str, run: Run | None, corpus: Corpus, registry: Registry, precision: str) -> tuple[Predictor, int]:
+    """The predictor and the length of its context."""
+    import torch
+
+    from lvmcore.evaluation.fivecat import predictor_of_model, yardstick
+    from lvmcore.model import load_model
+    from lvmcore.precision import resolve
+
+    if run is None and _is_predictor(what, registry):
+        return yardstick(what, corpus, registry), 5
+    if run is not None and not run.model_file.is_file():
+        raise LvmError("the run holds no weights", where=str(run.path), expected="a run with at least one epoch done")
+    file = run.model_file if run else Path(what)
+    model, header = load_model(file, registry)
+    if model.shape.dim != corpus.dim:
+        raise LvmError(
+            f"the model reads vectors of width {model.shape.dim}, the corpus holds width {corpus.dim}",
+            where=f"{file}, {corpus.where}",
+            expected="a corpus made with the same encoder",
+            fix="--data, another corpus",
+        )
+    name = run.path.name if run else header.get("run", file.stem)
+    return predictor_of_model(name, model, resolve(precision, torch.device("cpu"))), model.shape.context

@@ -1,0 +1,95 @@
+"""lvm list: the components, variants and gate profiles that there are."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import click
+from rich import box
+from rich.table import Table
+
+from lvm_cli.console import console
+from lvm_cli.options import json_option, open_catalogue, open_registry, plugin_options, registry_option
+from lvmcore.comparison import approach
+from lvmcore.components import options, summary, write
+from lvmcore.errors import LvmError
+from lvmcore.files import to_json
+from lvmcore.registry import KINDS, Registry, kind_of
+from lvmcore.variants import Catalogue
+
+
+@click.command("list")
+@click.argument("kind", required=False)
+@registry_option
+@plugin_options
+@json_option
+def command(
+    kind: str | None,
+    registries: tuple[Path, ...],
+    files: tuple[Path, ...],
+    without: tuple[str, ...],
+    as_json: bool,
+) -> None:
+    """List what there is of a KIND (singular or plural, or `variants`, `gates`); of every kind without one."""
+    registry = open_registry(files, without)
+    catalogue = open_catalogue(registry, registries)
+    rows = [row for name in _wanted(kind) for row in _rows(name, registry, catalogue)]
+    if as_json:
+        click.echo(to_json(rows))
+        return
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    for name in ("kind", "name", "options", "plugin"):
+        table.add_column(name, no_wrap=name in ("kind", "name"))
+    table.add_column("what it is", ratio=1)
+    previous = None
+    for row in rows:
+        shown = row["kind"] if row["kind"] != previous else ""
+        previous = row["kind"]
+        table.add_row(shown, row["name"], row["options"], row["plugin"], row["summary"])
+    out = console()
+    out.print(table)
+    for plugin in registry.plugins.failed:
+        out.print(f"plugin {plugin.dist}/{plugin.name} failed: {plugin.reason}", markup=False, style="red")
+
+
+def _wanted(kind: str | None) -> list[str]:
+    if kind is None:
+        return [*KINDS, "variant", "gates"]
+    if kind.lower() in ("variant", "variants"):
+        return ["variant"]
+    if kind.lower() in ("gate", "gates"):
+        return ["gates"]
+    try:
+        return [kind_of(kind).name]
+    except LvmError as problem:
+        problem.expected = ", ".join([*(found.plural for found in KINDS.values()), "variants", "gates"])
+        raise
+
+
+def _rows(kind: str, registry: Registry, catalogue: Catalogue) -> Iterator[dict[str, Any]]:
+    if kind == "variant":
+        for variant in catalogue.variants.values():
+            text = approach(
+                {
+                    "arch": variant.arch,
+                    "loss": variant.loss,
+                    "inputs": variant.inputs,
+                    "approach": variant.approach,
+                }
+            )
+            yield _row("variant", variant.name, "", "", f"{variant.title}: {text}" if variant.title else text)
+        return
+    if kind == "gates":
+        for name, gates in catalogue.profiles.items():
+            yield _row("gates", name, "", "", ", ".join(dict.fromkeys(f"{g.letter} {g.figure}" for g in gates)))
+        return
+    for found in registry.all(kind):
+        listed = " ".join(f"{item.name}={write(item.default)}" for item in options(found.component))
+        plugin = "built-in" if found.plugin.builtin else f"{found.plugin.dist} {found.plugin.version}"
+        yield _row(kind, found.name, listed, plugin, summary(found.component))
+
+
+def _row(kind: str, name: str, listed: str, plugin: str, text: str) -> dict[str, Any]:
+    return {"kind": kind, "name": name, "options": listed, "plugin": plugin, "summary": text}

@@ -1,0 +1,98 @@
+"""The group of commands, and how errors leave the program."""
+
+from __future__ import annotations
+
+import sys
+import traceback
+from importlib import import_module
+from importlib.metadata import version
+
+import click
+
+from lvmcore.errors import LvmError, nearest
+
+COMMANDS = {
+    "run": "run",
+    "eval": "evaluate",
+    "compare": "compare",
+    "runs": "runs",
+    "list": "list",
+    "show": "show",
+    "plugins": "plugins",
+    "check": "check",
+    "data": "data",
+}
+"""Command → module of this package, imported when it is needed."""
+
+USER, PROGRAM = 2, 3
+
+
+class Commands(click.Group):
+    """Loads a command when it is asked for."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in COMMANDS:
+            return None
+        return import_module(f"lvm_cli.{COMMANDS[cmd_name]}").command
+
+    def resolve_command(self, ctx: click.Context, args: list[str]):
+        if args and not args[0].startswith("-") and args[0] not in COMMANDS:
+            guess = nearest(args[0], COMMANDS)
+            raise LvmError(
+                f"there is no command '{args[0]}'" + (f"; did you mean '{guess}'?" if guess else ""),
+                fix="lvm --help",
+            )
+        return super().resolve_command(ctx, args)
+
+
+@click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
+@click.option("--debug", is_flag=True, help="Show the traceback of an error.")
+@click.version_option(version("lvmcore"), prog_name="lvm")
+def cli(debug: bool) -> None:
+    """Train, evaluate and compare Latent Vector Models: they read five vectors and predict the sixth.
+
+    The main job:  lvm run --arch transformer --loss mse+dir:0.002
+    """
+
+
+def main() -> None:
+    """Run the program; exit with 0 done, 1 strict and not passed, 2 the user's mistake, 3 the program's."""
+    debug = "--debug" in sys.argv[1:]
+    try:
+        sys.exit(cli.main(prog_name="lvm", standalone_mode=False) or 0)
+    except LvmError as problem:
+        _say(str(problem), debug)
+        sys.exit(problem.exit_status)
+    except click.exceptions.Abort:
+        _say("stopped", debug)
+        sys.exit(USER)
+    except click.UsageError as problem:
+        place = problem.ctx.command_path if problem.ctx else "lvm"
+        _say(str(LvmError(problem.format_message(), where=place, fix=f"{place} --help")), debug)
+        sys.exit(USER)
+    except click.ClickException as problem:
+        _say(problem.format_message(), debug)
+        sys.exit(USER)
+    except BrokenPipeError:
+        sys.stderr.close()
+        sys.exit(0)
+    except Exception as problem:
+        what = f"a fault in the program, or in a plugin: {type(problem).__name__}: {problem}"
+        command = " ".join(sys.argv[1:])
+        _say(str(LvmError(what, where=_place(problem), fix=f"lvm --debug {command}")), debug)
+        sys.exit(PROGRAM)
+
+
+def _say(text: str, debug: bool) -> None:
+    if debug:
+        traceback.print_exc()
+    click.echo(f"lvm: {text}", err=True)
+
+
+def _place(problem: Exception) -> str:
+    """The last line of code that raised."""
+    frames = traceback.extract_tb(problem.__traceback__)
+    return f"{frames[-1].filename}:{frames[-1].lineno}" if frames else ""

@@ -1,0 +1,41 @@
+"""lvm plugins: what was found, and what became of it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import attrs
+import click
+from rich import box
+from rich.table import Table
+
+from lvm_cli.console import console
+from lvm_cli.options import json_option, open_registry, plugin_options
+from lvmcore.files import to_json
+from lvmcore.registry import KINDS
+
+COLOURS = {"ok": "green", "FAILED": "red", "off": "yellow"}
+
+
+@click.command("plugins")
+@plugin_options
+@json_option
+def command(files: tuple[Path, ...], without: tuple[str, ...], as_json: bool) -> None:
+    """List the plugins, what each gives, and why one failed."""
+    registry = open_registry(files, without)
+    gives: dict[int, list[str]] = {}
+    for kind in KINDS.values():  # asking for every kind is what brings a broken component to light
+        for found in registry.all(kind.name):
+            gives.setdefault(id(found.plugin), []).append(found.name)
+    plugins = registry.plugins.found
+    if as_json:
+        click.echo(to_json([{**attrs.asdict(p), "components": gives.get(id(p), [])} for p in plugins]))
+        return
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    for name in ("plugin", "distribution", "version", "status", "gives"):
+        table.add_column(name, no_wrap=name != "gives")
+    for plugin in plugins:
+        status = f"[{COLOURS[plugin.status]}]{plugin.status}[/]"
+        text = f"{plugin.status}: {plugin.reason}" if plugin.reason else " ".join(gives.get(id(plugin), plugin.hooks))
+        table.add_row(plugin.name, plugin.dist, plugin.version, status, text)
+    console().print(table)

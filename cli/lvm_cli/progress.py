@@ -1,0 +1,112 @@
+"""What `lvm run` shows while it works: it listens to the run by the hooks that every plugin may use."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, Any, Self
+
+from rich.console import Console
+from rich.markup import escape
+from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
+
+from lvmcore.hookspecs import hookimpl
+from lvmcore.variants import Stage, Variant
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from lvmcore.runs import Run
+
+REFRESH = 0.2
+"""Seconds between two looks at the loss terms; each look waits for the device."""
+
+
+class Display:
+    """A bar for the epoch under way and a line for each that is done."""
+
+    def __init__(self, console: Console, variant: Variant) -> None:
+        self.console, self.variant = console, variant
+        self.progress = Progress(
+            TextColumn("{task.description}"),
+            BarColumn(bar_width=24),
+            TextColumn("{task.completed}/{task.total}"),
+            TextColumn("{task.fields[facts]}"),
+            TimeRemainingColumn(compact=True),
+            console=console,
+            transient=True,
+            disable=not console.is_terminal,
+        )
+        self.epochs = sum(stage.epochs for stage in variant.plan)
+        self.steps = 0
+        self.task: TaskID | None = None
+        self._began = self._looked = 0.0
+
+    def __enter__(self) -> Self:
+        self.progress.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.progress.stop()
+
+    @hookimpl
+    def lvm_run_started(self, run: Run) -> None:
+        record, variant = run.record, self.variant
+        windows, machine = record["windows"], record["machine"]
+        for label, text in (
+            ("variant", f"{record['name']}   {record['recipe']['arch']}"),
+            ("objective", f"{variant.loss}   inputs {variant.inputs or 'none'}   sampler {variant.sampler}"),
+            ("corpus", f"{record['corpus']['name']}   windows: {windows['train']:,} train, {windows['val']:,} val"),
+            ("model", f"{record['parameters']:,} parameters, {record['precision']}, seed {record['seed']}"),
+            ("folder", str(run.path)),
+            ("machine", f"{machine['processor']}, {machine['threads']} threads"),
+        ):  # fmt: skip
+            self.console.print(f"[bold]{label:>9}[/]  {escape(text)}")
+
+    @hookimpl
+    def lvm_stage_started(self, run: Run, stage: Stage, steps_per_epoch: int) -> None:
+        self.steps = steps_per_epoch
+        if self.variant.stages:
+            self.console.print(f"[bold]    stage[/]  {stage.name}, {stage.epochs} epochs, {steps_per_epoch} steps each")
+
+    @hookimpl
+    def lvm_epoch_started(self, run: Run, epoch: int) -> None:
+        self._new_task(f"epoch {epoch}/{self.epochs}", self.steps)
+        self._began = self._looked = time.perf_counter()
+
+    @hookimpl
+    def lvm_step_finished(self, run: Run, step: int, terms: dict[str, Tensor]) -> None:
+        now = time.perf_counter()
+        if self.task is None or now - self._looked < REFRESH:
+            return
+        self._looked = now
+        speed = step / (now - self._began)
+        facts = " ".join(f"{label} {float(value):.5f}" for label, value in terms.items())
+        self.progress.update(self.task, completed=step, facts=f"{speed:.1f} steps/s  {facts}")
+
+    @hookimpl
+    def lvm_epoch_finished(self, run: Run, record: dict[str, Any]) -> None:
+        terms = "  ".join(f"{label} {term['weighted']:.5f}" for label, term in record["terms"].items())
+        star = "[green]*[/]" if record["best"] else " "
+        self.console.print(
+            f"epoch {record['epoch']:>2}/{self.epochs} {star} {terms}  "
+            f"[bold]val cos {record['val_cos']:.4f}  margin {record['margin']:+.4f}[/]  R@5 {record['r5']:.1%}  "
+            f"lr {record['lr']:.2g}  {record['windows_per_second']:.0f} windows/s  {record['seconds']:.1f} s"
+        )
+        for event in record["events"]:
+            self.console.print(f"         [yellow]{escape(event)}[/]")
+
+    def evaluating(self, what: str, done: int, total: int) -> None:
+        """Progress of the evaluation: which predictor, how many windows of how many."""
+        description = f"5CAT {what if what in self._yardsticks else 'model'}"
+        if self.task is None or self.progress.tasks[-1].description != description:
+            self._new_task(description, total)
+            if description == "5CAT model":
+                self.console.print(f"[dim]evaluating the best weights on {total:,} windows: 14 passes each …[/]")
+        self.progress.update(self.task, completed=done)  # pyright: ignore[reportArgumentType]
+
+    _yardsticks = frozenset({"oracle", "copy-last", "context-mean"})
+
+    def _new_task(self, description: str, total: int) -> None:
+        if self.task is not None:
+            self.progress.remove_task(self.task)
+        self.task = self.progress.add_task(description, total=total, facts="")

@@ -1,0 +1,159 @@
+"""lvm run: train, evaluate, and add a row to the comparison."""
+
+from __future__ import annotations
+
+import signal
+from pathlib import Path
+from typing import Any
+
+import click
+from rich.console import Console
+
+from lvm_cli.console import console
+from lvm_cli.options import (
+    json_option,
+    open_catalogue,
+    open_registry,
+    plugin_options,
+    registry_option,
+    runs_option,
+)
+from lvmcore.errors import LvmError
+from lvmcore.expression import Term
+from lvmcore.registry import Registry
+from lvmcore.runs import Run, command_line
+from lvmcore.variants import BASE, BEST
+
+
+@click.command("run")
+@click.argument("variant", required=False)
+@click.option("--arch", metavar="EXPR", help="Architecture and wrappers, such as transformer+residual:0.5.")
+@click.option("--loss", metavar="EXPR", help="Losses, such as mse+dir:0.002,start=6.")
+@click.option("--inputs", metavar="EXPR", help="Input encodings, such as pos:0.03+drop:0.05; '' for none.")
+@click.option("--sampler", metavar="EXPR", help="Which windows to train on, such as forward:0.3.")
+@click.option("--schedule", metavar="EXPR", help="The learning rate's course, such as warmup-cosine:1.")
+@click.option("--data", metavar="FILE|EXPR", help="A corpus file, or a corpus by name.")
+@click.option(
+    "--size", type=click.Choice(["toy", "full"]), default="full", help="toy: the architecture's small preset."
+)
+@click.option("--epochs", type=click.IntRange(min=1), help="Epochs; a staged variant's stages scale in proportion.")
+@click.option("--batch-size", type=click.IntRange(min=1), help="Windows a step.")
+@click.option("--lr", type=float, help="Learning rate.")
+@click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Seed of everything random.")
+@click.option(
+    "--precision",
+    type=click.Choice(["fp32", "bf16", "auto"]),
+    default="fp32",
+    show_default=True,
+    help="auto: bf16 where the processor multiplies it natively.",
+)
+@click.option("--best", type=click.Choice(list(BEST)), help="What the best weights are chosen by.")
+@click.option("--gates", metavar="PROFILE", help="The gate profile to judge by.")
+@click.option("--ignore-gates", is_flag=True, help="Go on when a stage's gate fails.")
+@click.option(
+    "--on-collapse",
+    type=click.Choice(["stop", "rollback", "continue"]),
+    default="stop",
+    show_default=True,
+    help="What to do when the validation cosine breaks down.",
+)
+@click.option("--strict", is_flag=True, help="Exit with 1 when a gate failed or the run collapsed.")
+@registry_option
+@plugin_options
+@runs_option
+@json_option
+@click.pass_context
+def command(
+    ctx: click.Context,
+    variant: str | None,
+    registries: tuple[Path, ...],
+    files: tuple[Path, ...],
+    without: tuple[str, ...],
+    root: Path,
+    size: str,
+    seed: int,
+    precision: str,
+    ignore_gates: bool,
+    on_collapse: str,
+    strict: bool,
+    as_json: bool,
+    **overrides: Any,
+) -> None:
+    """Train a variant, evaluate it with 5CAT, and add a row to the comparison.
+
+    VARIANT is a name of registry.toml (`lvm list variants`); without it, the common settings hold. Every
+    option overrides what the variant says.
+
+    \b
+    lvm run --arch transformer --loss mse+dir:0.002
+    lvm run p1 --epochs 3 --data kjv
+    """
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    out = console(stderr=as_json)
+    run = Run.create(root, variant or overrides["arch"] or BASE, command_line())
+    try:
+        registry = open_registry(files, without)
+        catalogue = open_catalogue(registry, registries)
+        chosen = catalogue.variant(variant or BASE).override(overrides)
+        if ignored := overrides_by_stages(chosen.stages, overrides):
+            out.print(f"[yellow]note:[/] stages set their own {', '.join(ignored)}; the option acts where they don't")
+        from lvm_cli.progress import Display
+        from lvmcore.experiment import Experiment
+        from lvmcore.trainer import Conditions
+    except BaseException:
+        run.discard()
+        raise
+    conditions = Conditions(seed=seed, precision=precision, size=size, on_collapse=on_collapse)
+    with Display(out, chosen) as display:
+        registry.plugins.manager.register(display)
+        experiment = Experiment(
+            variant=chosen,
+            conditions=conditions,
+            registry=registry,
+            catalogue=catalogue,
+            ignore_gates=ignore_gates,
+            progress=display.evaluating,
+        )
+        try:
+            experiment.carry_out(run)
+        except KeyboardInterrupt:
+            raise _stopped(run) from None
+    _report(out, run, registry, as_json)
+    evaluation = run.evaluation()
+    passed = evaluation is not None and evaluation["gates"]["passed"] == evaluation["gates"]["of"]
+    if strict and not (run.status == "finished" and passed):
+        ctx.exit(1)
+
+
+def _stopped(run: Run) -> LvmError:
+    if not run.model_file.is_file():
+        return LvmError("stopped before the first epoch was done", fix="run again; nothing is lost")
+    return LvmError(
+        run.record["reason"],
+        where=str(run.path),
+        fix=f"lvm eval {run.path} evaluates its best weights so far",
+    )
+
+
+def overrides_by_stages(stages: tuple[Any, ...], overrides: dict[str, Any]) -> list[str]:
+    """Options from the command line that some stage overrides in its turn."""
+    given = [key for key, value in overrides.items() if value is not None and key != "epochs"]
+    return [key for key in given if any(getattr(stage, key, None) is not None for stage in stages)]
+
+
+def _report(out: Console, run: Run, registry: Registry, as_json: bool) -> None:
+    from lvm_cli.tables import five_tests, reasons
+    from lvmcore.comparison import compare
+    from lvmcore.files import to_json
+
+    if as_json:
+        click.echo(to_json(run.document()))
+        return
+    evaluation = run.evaluation()
+    if evaluation:
+        out.print(five_tests(evaluation))
+        out.print(reasons(evaluation))
+    else:
+        out.print("[yellow]nothing to evaluate:[/] no epoch gave finite weights")
+    out.print(registry.make("report", Term("table")).build()(compare([run])))
+    out.print(f"{run.path}  ·  lvm compare shows it beside the others")

@@ -1,0 +1,181 @@
+"""lvm show: everything known of a component, a variant, a run or a file."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import attrs
+import click
+from rich import box
+from rich.table import Table
+
+from lvm_cli.console import console
+from lvm_cli.options import (
+    json_option,
+    open_catalogue,
+    open_registry,
+    plugin_options,
+    registry_option,
+    runs_option,
+)
+from lvmcore.components import options, write
+from lvmcore.errors import LvmError, nearest
+from lvmcore.files import to_json
+from lvmcore.registry import KINDS, Registered, Registry
+from lvmcore.runs import Run, all_runs, find_run
+from lvmcore.scheduled import LossSchedule, Schedule
+from lvmcore.variants import Catalogue
+
+SCHEDULES = {"loss": LossSchedule, "input": Schedule}
+"""The options that every loss and input has besides its own."""
+
+
+@click.command("show")
+@click.argument("what", metavar="NAME|RUN|FILE")
+@registry_option
+@plugin_options
+@runs_option
+@json_option
+def command(
+    what: str,
+    registries: tuple[Path, ...],
+    files: tuple[Path, ...],
+    without: tuple[str, ...],
+    root: Path,
+    as_json: bool,
+) -> None:
+    """Show a component with its options, a variant, a run, or what is in a file."""
+    path = Path(what)
+    if path.is_file():
+        _print(_file(path), as_json)
+        return
+    if (path / "run.json").is_file() or what == "latest":
+        _print(_run(find_run(what, root)), as_json)
+        return
+    registry = open_registry(files, without)
+    catalogue = open_catalogue(registry, registries)
+    found = [one for kind in KINDS for one in registry.all(kind) if one.name == what.split("/")[-1]]
+    if found:
+        for one in found:
+            _component(one, as_json)
+    elif what in catalogue.variants:
+        _print(attrs.asdict(catalogue.variants[what]), as_json)
+    elif what in catalogue.profiles:
+        _print({"gates": what, **_gates(catalogue, what)}, as_json)
+    else:
+        _print(_run(_found_run(what, root, registry, catalogue)), as_json)
+
+
+def _found_run(what: str, root: Path, registry: Registry, catalogue: Catalogue) -> Run:
+    try:
+        return find_run(what, root)
+    except LvmError as problem:
+        names = [one.name for kind in KINDS for one in registry.all(kind)]
+        known = [*names, *catalogue.variants, *catalogue.profiles, *(run.path.name for run in all_runs(root))]
+        guess = nearest(what, known)
+        if "means" in problem.what:
+            raise
+        raise LvmError(
+            f"there is no component, variant, run or file '{what}'" + (f"; did you mean '{guess}'?" if guess else ""),
+            fix="lvm list, or lvm runs",
+        ) from None
+
+
+def _component(one: Registered, as_json: bool) -> None:
+    own = options(one.component)
+    shared = options(SCHEDULES[one.kind]) if one.kind in SCHEDULES else []
+    if as_json:
+        described = [
+            {"name": o.name, "type": o.type_name, "default": o.default, "help": o.help} for o in [*own, *shared]
+        ]
+        facts = {"kind": one.kind, "name": one.name, "plugin": one.plugin.dist, "version": one.plugin.version}
+        click.echo(to_json({**facts, "doc": one.component.__doc__, "options": described}))
+        return
+    out = console()
+    out.print(
+        f"[bold]{one.name}[/], {one.kind}, from {one.plugin.dist} {one.plugin.version} ({one.component.__module__})"
+    )
+    out.print("\n" + _dedent(one.component.__doc__ or "") + "\n", markup=False)
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    for name in ("option", "type", "default", "meaning"):
+        table.add_column(name, no_wrap=name != "meaning")
+    for item in own:
+        table.add_row(item.name, item.type_name, write(item.default), item.help)
+    for item in shared:
+        table.add_row(item.name, item.type_name, write(item.default), item.help, style="dim")
+    if own or shared:
+        out.print(table)
+
+
+def _dedent(text: str) -> str:
+    import inspect
+
+    return inspect.cleandoc(text)
+
+
+def _gates(catalogue: Catalogue, name: str) -> dict[str, Any]:
+    shown: dict[str, Any] = {}
+    for gate in catalogue.profiles[name]:
+        shown[f"{gate.letter} {gate.figure} {gate.split}"] = f"{gate.sign} {gate.threshold:g}"
+    return shown
+
+
+def _run(run: Run) -> dict[str, Any]:
+    document = run.document()
+    document["epochs"] = len(run.epochs())
+    if document["evaluation"]:
+        document["evaluation"] = {
+            "gates": document["evaluation"]["gates"],
+            "file": str(run.path / "evaluation.json"),
+        }
+    return document
+
+
+def _file(path: Path) -> dict[str, Any]:
+    """The header of a safetensors file, or a JSON document; no tensor is read."""
+    if path.suffix == ".json":
+        try:
+            return json.loads(path.read_text("utf-8"))
+        except ValueError as problem:
+            raise LvmError(f"the file is no JSON: {problem}", where=str(path)) from None
+    if path.suffix == ".toml":
+        return {"file": str(path), "holds": "variants", "use": f"lvm list variants --registry {path}"}
+    import safetensors
+
+    try:
+        with safetensors.safe_open(str(path), framework="numpy") as file:
+            metadata = file.metadata() or {}
+            slices = {name: file.get_slice(name) for name in file.keys()}  # noqa: SIM118
+            tensors = {name: f"{s.get_dtype()} {'×'.join(map(str, s.get_shape()))}" for name, s in slices.items()}
+    except (safetensors.SafetensorError, OSError) as problem:
+        raise LvmError(
+            f"the file cannot be read: {problem}", where=str(path), expected="a .safetensors or .json file"
+        ) from None
+    header = json.loads(metadata["lvm"]) if "lvm" in metadata else metadata
+    if isinstance(titles := header.get("titles"), list) and len(titles) > 6:
+        header["titles"] = [*titles[:5], f"… {len(titles)} in all"]
+    if len(tensors) > 12 and header.get("kind") == "model":
+        tensors = {**dict(list(tensors.items())[:10]), "…": f"{len(tensors)} in all"}
+    return {"file": str(path), "bytes": path.stat().st_size, **header, "tensors": tensors}
+
+
+def _print(document: dict[str, Any], as_json: bool) -> None:
+    if as_json:
+        click.echo(to_json(document))
+    else:
+        for line in _lines(document, ""):
+            click.echo(line)
+
+
+def _lines(document: dict[str, Any], indent: str) -> list[str]:
+    """An indented outline of a nested document."""
+    lines = []
+    for key, value in document.items():
+        if isinstance(value, dict) and value:
+            lines += [f"{indent}{key}", *_lines(value, indent + "  ")]
+        elif value not in (None, "", [], (), {}):
+            text = ", ".join(map(str, value)) if isinstance(value, list | tuple) else str(value)
+            lines.append(f"{indent}{key}: {text}")
+    return lines

@@ -1,0 +1,56 @@
+"""lvm: train, evaluate and compare Latent Vector Models. These names are all that a plugin needs.
+
+They are imported when they are first used, so that a command that needs no torch imports none.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from lvmcore.comparison import Comparison, Row
+    from lvmcore.components import component, option
+    from lvmcore.corpus import Batch, Corpus, CorpusInfo, Windows, save_corpus
+    from lvmcore.errors import LvmError
+    from lvmcore.hookspecs import hookimpl
+    from lvmcore.model import Shape
+    from lvmcore.step import Step
+
+_HOMES = {
+    "component": "components",
+    "option": "components",
+    "Comparison": "comparison",
+    "Row": "comparison",
+    "Batch": "corpus",
+    "Corpus": "corpus",
+    "CorpusInfo": "corpus",
+    "Windows": "corpus",
+    "save_corpus": "corpus",
+    "LvmError": "errors",
+    "hookimpl": "hookspecs",
+    "Shape": "model",
+    "Step": "step",
+}
+
+__all__ = [  # noqa: RUF022 – in the order of _HOMES
+    "component",
+    "option",
+    "Comparison",
+    "Row",
+    "Batch",
+    "Corpus",
+    "CorpusInfo",
+    "Windows",
+    "save_corpus",
+    "LvmError",
+    "hookimpl",
+    "Shape",
+    "Step",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name in _HOMES:
+        return getattr(import_module(f"lvmcore.{_HOMES[name]}"), name)
+    raise AttributeError(f"module 'lvmcore' has no attribute '{name}'")

@@ -1,0 +1,272 @@
+"""Vectors of chunked articles: a memory-mapped file, splits by article, windows that are never expanded."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterator
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import attrs
+import numpy as np
+import safetensors
+import safetensors.numpy
+import torch
+from torch import Tensor
+
+from lvmcore.errors import LvmError
+from lvmcore.files import write_whole
+
+SPLITS = ("train", "val", "ood")
+_SCAN = 1 << 16  # rows checked at a time, so that a check of a large corpus stays small
+
+
+@attrs.frozen(kw_only=True)
+class CorpusInfo:
+    """Where a corpus comes from; the JSON in its header."""
+
+    name: str
+    encoder: str = "unknown"
+    chunking: str = "unknown"
+    licence: str = "unknown"
+    source: str = "unknown"
+    titles: tuple[str, ...] = ()
+    digest: str = ""
+
+
+class Corpus:
+    """Unit vectors of consecutive chunks, article by article.
+
+    Args:
+        vectors: (N, D) float16 or float32, in the order of the text. Not changed; unit norm is applied on reading.
+        starts: (A+1,) int64, the first row of each article, and N.
+        splits: (A,) uint8, 0 train, 1 val, 2 ood.
+        where: the file, for errors.
+
+    Raises:
+        LvmError: shapes that do not fit, rows that are not finite or of norm 0.
+    """
+
+    def __init__(self, vectors: Tensor, starts: Tensor, splits: Tensor, info: CorpusInfo, where: str = "") -> None:
+        self.vectors, self.starts, self.splits, self.info = vectors, starts, splits, info
+        self.where = where or f"corpus '{info.name}'"
+        self._check_shapes()
+        self._scale = self._check_rows()
+
+    @classmethod
+    def open(cls, path: Path) -> Corpus:
+        """Memory-map a corpus file.
+
+        Raises:
+            LvmError: missing, truncated, or no corpus.
+        """
+        if not path.is_file():
+            raise LvmError("there is no such corpus", where=str(path), fix="lvm list corpora, or lvm data import")
+        try:
+            with safetensors.safe_open(str(path), framework="pt") as file:
+                metadata = file.metadata() or {}
+                held = {key: file.get_tensor(key) for key in file.keys() if key in ("vectors", "starts", "splits")}  # noqa: SIM118
+        except (safetensors.SafetensorError, OSError) as problem:
+            raise LvmError(
+                f"the corpus cannot be read; it may be truncated: {problem}",
+                where=str(path),
+                expected="a safetensors file as written by lvm data import",
+            ) from None
+        if missing := {"vectors", "starts", "splits"} - set(held):
+            raise LvmError(
+                f"the file is no corpus: it lacks {', '.join(sorted(missing))}",
+                where=str(path),
+                expected="the tensors vectors, starts and splits",
+                fix=f"lvm show {path}",
+            )
+        return cls(held["vectors"], held["starts"], held["splits"], _read_info(metadata, path), str(path))
+
+    @property
+    def dim(self) -> int:
+        return self.vectors.shape[1]
+
+    def __len__(self) -> int:
+        return self.vectors.shape[0]
+
+    @cached_property
+    def digest(self) -> str:
+        """sha256 of the contents: the vectors, the starts and the splits, but not the texts about them."""
+        return self.info.digest or digest_of(self.vectors.numpy(), self.starts.numpy(), self.splits.numpy())
+
+    @cached_property
+    def article_of(self) -> Tensor:
+        """(N,) int64: the article of each row."""
+        return torch.repeat_interleave(torch.arange(len(self.splits)), self.starts.diff())
+
+    def rows(self, index: Tensor) -> Tensor:
+        """Unit vectors of any index shape: (…) → (…, D) float32. One gather."""
+        return self.vectors[index].float().mul_(self._scale[index].unsqueeze(-1))
+
+    def windows(self, split: str, context: int = 5) -> Windows:
+        """All windows of a split, in the order of the articles."""
+        lengths = self.starts.diff()
+        row = torch.arange(len(self))
+        begins = self.starts[:-1].repeat_interleave(lengths)
+        wanted = (self.splits == SPLITS.index(split)).repeat_interleave(lengths)
+        return Windows(self, split, row[wanted & (row - begins >= context)], context)
+
+    def _check_shapes(self) -> None:
+        faults = []
+        if self.vectors.ndim != 2 or self.vectors.dtype not in (torch.float16, torch.float32):
+            faults.append(
+                f"vectors are {self.vectors.dtype} {tuple(self.vectors.shape)}, not (N, D) float16 or float32"
+            )
+        if self.starts.dtype != torch.int64 or self.splits.dtype != torch.uint8:
+            faults.append(f"starts are {self.starts.dtype} and splits {self.splits.dtype}, not int64 and uint8")
+        if self.starts.ndim != 1 or self.splits.ndim != 1 or len(self.starts) != len(self.splits) + 1:
+            faults.append(f"{len(self.starts)} starts do not fit {len(self.splits)} splits (one more is needed)")
+        elif (
+            len(self.splits) == 0
+            or self.starts[0] != 0
+            or self.starts[-1] != len(self)
+            or (self.starts.diff() < 0).any()
+        ):
+            faults.append(f"starts do not rise from 0 to the number of rows, {len(self)}")
+        elif (self.splits > 2).any():
+            faults.append("splits hold numbers other than 0 (train), 1 (val) and 2 (ood)")
+        if faults:
+            raise LvmError("the corpus is malformed: " + "; ".join(faults), where=self.where)
+
+    def _check_rows(self) -> Tensor:
+        """1 / norm of every row (N,), so that reading is one product."""
+        scale = torch.empty(len(self), dtype=torch.float32)
+        for start in range(0, len(self), _SCAN):
+            norms = self.vectors[start : start + _SCAN].float().norm(dim=1)
+            bad = ~(norms.isfinite() & (norms > 0))
+            if bad.any():
+                row = start + int(bad.nonzero()[0])
+                article = int(torch.searchsorted(self.starts, row, right=True)) - 1
+                what = "is zero" if norms[row - start] == 0 else "is not finite"
+                title = f" ('{self.info.titles[article]}')" if article < len(self.info.titles) else ""
+                raise LvmError(
+                    f"row {row} {what}, chunk {row - int(self.starts[article])} of article {article}{title}; "
+                    f"{int(bad.sum())} such rows in this block",
+                    where=self.where,
+                    expected="finite vectors that are not zero",
+                    fix="drop or encode again the chunks at fault, then import again",
+                )
+            scale[start : start + _SCAN] = 1 / norms
+        return scale
+
+
+@attrs.frozen(eq=False)
+class Windows:
+    """The windows of one split: target rows only; a batch is gathered when it is asked for."""
+
+    corpus: Corpus
+    split: str
+    targets: Tensor
+    """(W,) int64: the row of each window's target."""
+    context: int
+
+    def __len__(self) -> int:
+        return len(self.targets)
+
+    def require(self, purpose: str) -> Windows:
+        """Itself, if there is any window.
+
+        Raises:
+            LvmError: where no article of the split is long enough.
+        """
+        if len(self):
+            return self
+        lengths = self.corpus.starts.diff()[self.corpus.splits == SPLITS.index(self.split)]
+        longest = int(lengths.max()) if len(lengths) else 0
+        raise LvmError(
+            f"there is no window for {purpose}: split '{self.split}' holds {len(lengths)} articles, "
+            f"the longest of {longest} chunks",
+            where=self.corpus.where,
+            expected=f"articles of at least {self.context + 1} chunks",
+        )
+
+    def take(self, index: Tensor) -> Batch:
+        """The windows at these positions."""
+        return Batch(self.corpus, self.targets[index], self.context)
+
+    def batches(self, size: int) -> Iterator[Batch]:
+        """All windows in order."""
+        for targets in self.targets.split(size):
+            yield Batch(self.corpus, targets, self.context)
+
+
+@attrs.define(eq=False, slots=False)
+class Batch:
+    """Some windows, gathered."""
+
+    corpus: Corpus
+    targets: Tensor
+    """(B,) int64: the row of each target."""
+    length: int
+    """C, the number of context rows."""
+
+    @cached_property
+    def _gathered(self) -> Tensor:
+        return self.corpus.rows(self.targets[:, None] + torch.arange(-self.length, 1))
+
+    @property
+    def context(self) -> Tensor:
+        """(B, C, D) unit rows x_{t-C} … x_{t-1}."""
+        return self._gathered[:, :-1]
+
+    @property
+    def target(self) -> Tensor:
+        """(B, D) unit row x_t."""
+        return self._gathered[:, -1]
+
+    @property
+    def articles(self) -> Tensor:
+        """(B,) int64: the article of each window."""
+        return self.corpus.article_of[self.targets]
+
+    def at(self, offset: int) -> tuple[Tensor, Tensor]:
+        """Row x_{t+offset} (B, D) and where it lies in the same article (B,) bool; other rows are x_t's."""
+        articles = self.articles
+        rows = self.targets + offset
+        inside = (rows >= self.corpus.starts[articles]) & (rows < self.corpus.starts[articles + 1])
+        return self.corpus.rows(torch.where(inside, rows, self.targets)), inside
+
+    def future(self, horizon: int) -> tuple[Tensor, Tensor]:
+        """The `horizon` rows after the target (B, H, D) and where they exist (B, H) bool."""
+        found = [self.at(step) for step in range(1, horizon + 1)]
+        return torch.stack([rows for rows, _ in found], 1), torch.stack([mask for _, mask in found], 1)
+
+
+def save_corpus(path: Path, vectors: np.ndarray, starts: np.ndarray, splits: np.ndarray, info: CorpusInfo) -> str:
+    """Write a corpus file, whole or not at all, and give its digest."""
+    arrays = {
+        "vectors": np.ascontiguousarray(vectors),
+        "starts": np.asarray(starts, np.int64),
+        "splits": np.asarray(splits, np.uint8),
+    }
+    info = attrs.evolve(info, digest=digest_of(**arrays))
+    vectors_, starts_, splits_ = (torch.from_numpy(array) for array in arrays.values())
+    Corpus(vectors_, starts_, splits_, info, f"the corpus to be written to {path}")  # checks it
+    metadata = json.dumps({"schema": 1, "kind": "corpus", **attrs.asdict(info)}, ensure_ascii=False)
+    write_whole(path, safetensors.numpy.save(arrays, metadata={"lvm": metadata}))
+    return info.digest
+
+
+def digest_of(vectors: np.ndarray, starts: np.ndarray, splits: np.ndarray) -> str:
+    """sha256 over name, type, shape and bytes of the three arrays."""
+    state = hashlib.sha256()
+    for name, array in (("vectors", vectors), ("starts", starts), ("splits", splits)):
+        state.update(f"{name} {array.dtype} {'x'.join(map(str, array.shape))}\n".encode())
+        state.update(np.ascontiguousarray(array).data)
+    return f"sha256:{state.hexdigest()}"
+
+
+def _read_info(metadata: dict[str, str], path: Path) -> CorpusInfo:
+    try:
+        held: dict[str, Any] = json.loads(metadata.get("lvm", "{}"))
+        known = {field.name for field in attrs.fields(CorpusInfo)}
+        info = {key: value for key, value in held.items() if key in known}
+        return CorpusInfo(**{"name": path.stem, **info, "titles": tuple(info.get("titles", ()))})
+    except (ValueError, TypeError, AttributeError) as problem:
+        raise LvmError(f"the header of the corpus cannot be read: {problem}", where=str(path)) from None

@@ -1,0 +1,58 @@
+"""Some windows under evaluation, with the predictions that several tests share."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import cached_property
+
+import attrs
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from lvmcore.corpus import Batch
+from lvmcore.evaluation.content import ContentKeys
+
+Predict = Callable[[Tensor, Tensor], Tensor]
+"""(contexts (B, C, D), targets (B, D)) → predictions (B, D). Only the oracle looks at the targets."""
+
+
+@attrs.define(eq=False, slots=False)
+class Chunk:
+    """A chunk of consecutive windows of one split. Every prediction is made once and shared."""
+
+    batch: Batch
+    predictor: Predict
+    keys: ContentKeys
+    sees_target: bool = False
+    """True for the oracle: it has no answer to an ablated context."""
+
+    def predict(self, context: Tensor, target: Tensor | None = None) -> Tensor:
+        """Unit predictions (B, D) float32."""
+        raw = self.predictor(context, self.batch.target if target is None else target)
+        return F.normalize(raw.float(), dim=-1)
+
+    @cached_property
+    def prediction(self) -> Tensor:
+        """The base prediction (B, D), shared by all tests."""
+        return self.predict(self.batch.context)
+
+    @cached_property
+    def cos_next(self) -> Tensor:
+        """(B,): cosine of the base prediction and the target."""
+        return cosine(self.prediction, self.batch.target)
+
+    @cached_property
+    def window_keys(self) -> Tensor:
+        """(B,) int64, drawn from the content of each window."""
+        return self.keys.of(self.batch)
+
+
+def cosine(left: Tensor, right: Tensor) -> Tensor:
+    """Cosine of unit rows (B, D) × (B, D) → (B,)."""
+    return (left * right).sum(-1)
+
+
+def where(mask: Tensor, values: Tensor) -> Tensor:
+    """Values where they can be measured, NaN elsewhere."""
+    return torch.where(mask, values, torch.nan)

@@ -1,0 +1,77 @@
+"""Random choices keyed by what a window holds, so that they depend neither on its index nor on the batch."""
+
+from __future__ import annotations
+
+from functools import cached_property
+
+import torch
+from torch import Tensor
+
+from lvmcore.corpus import SPLITS, Batch, Corpus
+
+# Odd 64-bit constants of the splitmix64 finaliser (Steele, Lea, Flood 2014), as signed integers
+_GOLDEN = 0x9E3779B97F4A7C15 - (1 << 64)
+_MIX_1 = 0xBF58476D1CE4E5B9 - (1 << 64)
+_MIX_2 = 0x94D049BB133111EB - (1 << 64)
+
+
+class ContentKeys:
+    """64-bit keys of rows and windows of one split.
+
+    Args:
+        seed: another seed gives other choices for the same content.
+    """
+
+    def __init__(self, corpus: Corpus, split: str, seed: int = 0) -> None:
+        self.corpus, self.split, self.seed = corpus, split, seed
+
+    def of(self, batch: Batch) -> Tensor:
+        """One key a window (B,) int64, from its context rows in their order."""
+        key = torch.full((len(batch.targets),), self.seed, dtype=torch.int64)
+        for back in range(batch.length, 0, -1):
+            key = mix(key * 31 + self._row_keys[batch.targets - back])
+        return key
+
+    def foreign(self, batch: Batch, keys: Tensor) -> tuple[Tensor, Tensor]:
+        """A row of another article of the split for each window (B,), and where there is one (B,) bool."""
+        pool = self._by_content
+        own = batch.articles
+        place = mix(keys + 1).remainder(len(pool))
+        chosen = pool[place]
+        several = int((self.corpus.splits == SPLITS.index(self.split)).sum()) > 1
+        for _ in range(len(pool) if several else 0):
+            same = self.corpus.article_of[chosen] == own
+            if not same.any():
+                break
+            place = torch.where(same, (place + 1).remainder(len(pool)), place)
+            chosen = pool[place]
+        return chosen, self.corpus.article_of[chosen] != own
+
+    @cached_property
+    def _row_keys(self) -> Tensor:
+        """(N,) int64: a hash of each stored row, its values as float16 so that the storage type is no matter."""
+        keys = torch.empty(len(self.corpus), dtype=torch.int64)
+        factors = mix(torch.arange(1, self.corpus.dim + 1)) | 1
+        for start in range(0, len(self.corpus), 1 << 14):
+            bits = self.corpus.vectors[start : start + (1 << 14)].half().view(torch.int16).long()
+            keys[start : start + (1 << 14)] = mix((bits * factors).sum(1))
+        return keys
+
+    @cached_property
+    def _by_content(self) -> Tensor:
+        """The rows of the split, ordered by what they hold."""
+        rows = (self.corpus.splits == SPLITS.index(self.split))[self.corpus.article_of].nonzero().squeeze(1)
+        return rows[self._row_keys[rows].argsort()]
+
+
+def mix(key: Tensor) -> Tensor:
+    """splitmix64's finaliser on int64, which wraps as the unsigned one does."""
+    key = key + _GOLDEN
+    key = (key ^ _shift(key, 30)) * _MIX_1
+    key = (key ^ _shift(key, 27)) * _MIX_2
+    return key ^ _shift(key, 31)
+
+
+def _shift(key: Tensor, bits: int) -> Tensor:
+    """Logical shift to the right."""
+    return (key >> bits) & ((1 << (64 - bits)) - 1)

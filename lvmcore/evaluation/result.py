@@ -1,0 +1,61 @@
+"""The declared form of an evaluation, `"schema": 1`."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import attrs
+
+from lvmcore.evaluation.ablations import Ablations
+from lvmcore.evaluation.coherence import CoherenceBins
+from lvmcore.evaluation.offsets import OffsetSweep
+from lvmcore.evaluation.retrieval import RetrievalResult
+from lvmcore.evaluation.rollout import Rollout
+from lvmcore.evaluation.statistics import Figure
+
+SCHEMA = 1
+PROTOCOL = "5cat"
+
+
+@attrs.frozen
+class SplitResult:
+    """The five tests on one split. All figures are cosines, rates or differences of them."""
+
+    cosine: Figure
+    windows: int
+    A: OffsetSweep
+    B: RetrievalResult
+    C: Ablations
+    D: Rollout
+    E: CoherenceBins
+
+
+@attrs.frozen
+class Measured:
+    """What one predictor got: the splits, and |normal(VAL) − normal(OOD)| of test E."""
+
+    splits: dict[str, SplitResult]
+    E_delta: Figure
+
+
+@attrs.frozen
+class GateResult:
+    """Which letters of a profile passed, and why those that did not, did not."""
+
+    profile: str
+    letters: dict[str, bool | None]
+    """None where a letter can't be measured; that counts as not passed."""
+    why: dict[str, str]
+
+    @property
+    def passed(self) -> int:
+        return sum(outcome is True for outcome in self.letters.values())
+
+    def document(self) -> dict[str, Any]:
+        return {
+            "profile": self.profile,
+            **self.letters,
+            "passed": self.passed,
+            "of": len(self.letters),
+            "why": self.why,
+        }

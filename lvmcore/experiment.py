@@ -1,0 +1,148 @@
+"""One experiment from end to end: resolve a variant, train it, evaluate it, write the run down."""
+
+from __future__ import annotations
+
+import os
+import platform
+from collections.abc import Callable
+from typing import Any
+
+import attrs
+import torch
+
+from lvmcore.corpora import open_corpus
+from lvmcore.corpus import Corpus
+from lvmcore.errors import LvmError
+from lvmcore.evaluation.fivecat import Evaluation, Protocol, evaluate, predictor_of_model, save_columns
+from lvmcore.model import LatentVectorModel
+from lvmcore.precision import processor_name, resolve
+from lvmcore.registry import Registry
+from lvmcore.runs import Run
+from lvmcore.trainer import CONTEXT, Conditions, Trainer
+from lvmcore.variants import Catalogue, Variant
+
+Progress = Callable[[str, int, int], None]
+
+
+@attrs.frozen(kw_only=True)
+class Experiment:
+    """A variant to carry out, and how."""
+
+    variant: Variant
+    conditions: Conditions
+    registry: Registry
+    catalogue: Catalogue
+    ignore_gates: bool = False
+    progress: Progress = lambda what, done, total: None
+
+    def carry_out(self, run: Run) -> None:
+        """Train, evaluate and record.
+
+        A mistake found before the first epoch takes the folder away again; after it, everything that was
+        written stays, and the status says how far the run came.
+
+        Raises:
+            LvmError, KeyboardInterrupt: after the run has been given its status.
+        """
+        try:
+            trainer, corpus = self._prepare(run)
+        except BaseException:
+            run.discard()
+            raise
+        try:
+            outcome = trainer.train()
+            if outcome.model is not None:
+                evaluation = self.evaluate(run, outcome.model, corpus)
+                if below := below_copy_last(evaluation.document):
+                    run.update(note=below)
+            run.finish(outcome.status, outcome.reason)
+        except KeyboardInterrupt:
+            run.finish("interrupted", f"stopped by the user in epoch {trainer.epoch}")
+            raise
+        except Exception as problem:
+            self._failed(run, problem)
+            raise
+        finally:
+            self.registry.plugins.hook.lvm_run_finished(run=run)
+
+    def evaluate(self, run: Run, model: LatentVectorModel, corpus: Corpus) -> Evaluation:
+        """5CAT of a run's best weights, kept in its folder."""
+        predictor = predictor_of_model(run.path.name, model, self.conditions.precision)
+        protocol = Protocol(profile=self.variant.gates, context=CONTEXT)
+        result = evaluate(predictor, corpus, self.registry, self.catalogue, protocol, progress=self.progress)
+        run.write_evaluation(result.document)
+        save_columns(run.path / "windows.safetensors", result.columns)
+        return result
+
+    def _prepare(self, run: Run) -> tuple[Trainer, Corpus]:
+        variant = self.variant
+        for profile in (variant.gates, *(stage.gates for stage in variant.stages if stage.gates)):
+            self.catalogue.profile(profile)
+        corpus = open_corpus(variant.data, self.registry)
+        precision = resolve(self.conditions.precision, self.conditions.device)
+        conditions = attrs.evolve(self.conditions, precision=precision)
+        trainer = Trainer(variant, corpus, self.registry, run, conditions, self._gate(corpus))
+        run.update(
+            variant=attrs.asdict(variant),
+            seed=conditions.seed,
+            size=conditions.size,
+            precision=precision,
+            asked_precision=self.conditions.precision,
+            on_collapse=conditions.on_collapse,
+            corpus={
+                "name": corpus.info.name,
+                "digest": corpus.digest,
+                "dim": corpus.dim,
+                "rows": len(corpus),
+            },
+            windows={"train": len(trainer.train_windows), "val": len(trainer.val_windows)},
+            recipe=attrs.asdict(trainer.model.recipe),
+            parameters=trainer.model.parameter_count,
+            plugins=self._plugins(),
+            machine=machine(),
+        )
+        return trainer, corpus
+
+    def _plugins(self) -> list[dict[str, str]]:
+        found = self.registry.plugins.found
+        return [{"dist": p.dist, "plugin": p.name, "version": p.version} for p in found if p.status == "ok"]
+
+    def _gate(self, corpus: Corpus) -> Callable[[LatentVectorModel, str], str]:
+        def judge_stage(model: LatentVectorModel, profile: str) -> str:
+            if self.ignore_gates:
+                return ""
+            predictor = predictor_of_model("stage", model, self.conditions.precision)
+            protocol = Protocol(profile=profile, context=CONTEXT)
+            document = evaluate(predictor, corpus, self.registry, self.catalogue, protocol).document
+            return "; ".join(document["gates"]["why"].values())
+
+        return judge_stage
+
+    def _failed(self, run: Run, problem: Exception) -> None:
+        try:
+            reason = problem.what if isinstance(problem, LvmError) else f"{type(problem).__name__}: {problem}"
+            run.finish("failed", reason)
+        except LvmError:
+            pass  # the disk is full: the folder stays marked as running, and reads as interrupted
+
+
+def below_copy_last(document: dict[str, Any]) -> str:
+    """Say so where a model ends below the cosine of copying its last input."""
+    own, theirs = _val_cosine(document), _val_cosine(document["yardsticks"].get("copy-last", {}))
+    if own is None or theirs is None or own >= theirs:
+        return ""
+    return f"below copy-last: val cosine {own:.3f} < {theirs:.3f}"
+
+
+def _val_cosine(document: dict[str, Any]) -> float | None:
+    return document.get("splits", {}).get("val", {}).get("cosine", {}).get("value")
+
+
+def machine() -> dict[str, Any]:
+    """What the run was carried out on."""
+    return {
+        "system": platform.system(),
+        "processor": processor_name(),
+        "cores": os.cpu_count(),
+        "threads": torch.get_num_threads(),
+    }

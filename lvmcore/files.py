@@ -1,0 +1,56 @@
+"""Files that are written whole or not at all."""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from lvmcore.errors import MachineError
+
+
+def write_whole(path: Path, content: bytes | str) -> None:
+    """Write to a temporary file beside `path`, flush it to the disk, then rename it into place.
+
+    Raises:
+        MachineError: a full disk or a folder that cannot be written; what stood there before still stands.
+    """
+    data = content.encode() if isinstance(content, str) else content
+    temporary = None
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+        with os.fdopen(handle, "wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        os.chmod(temporary, 0o644)
+        os.replace(temporary, path)
+    except OSError as problem:
+        raise MachineError(
+            f"a file cannot be written: {problem.strerror or problem}",
+            where=str(path),
+            expected=f"{len(data):,} bytes of room and the right to write",
+            fix="make room, then run again; what was written before is whole",
+        ) from None
+    finally:
+        if temporary is not None and os.path.exists(temporary):
+            os.unlink(temporary)
+
+
+def to_json(document: Any, *, indent: int | None = 1) -> str:
+    """JSON text; a number that is not finite becomes null, since JSON has none."""
+    return json.dumps(_finite(document), indent=indent, ensure_ascii=False, allow_nan=False)
+
+
+def _finite(value: Any) -> Any:
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if isinstance(value, dict):
+        return {key: _finite(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_finite(item) for item in value]
+    return value

@@ -1,0 +1,216 @@
+"""Inputs and an architecture as one module; built from expressions, saved to and rebuilt from safetensors."""
+
+from __future__ import annotations
+
+import inspect
+import json
+from pathlib import Path
+from typing import Any
+
+import attrs
+import safetensors
+import safetensors.torch
+import torch
+from torch import Tensor, nn
+
+from lvmcore.components import explicit
+from lvmcore.errors import LvmError
+from lvmcore.expression import Expression, Term, parse
+from lvmcore.files import to_json, write_whole
+from lvmcore.registry import Registry
+from lvmcore.scheduled import Schedule
+
+SCHEMA = 1
+
+
+@attrs.frozen
+class Shape:
+    """What a component is built for."""
+
+    context: int
+    """C, rows of context."""
+    dim: int
+    """D, channels of a vector, and of the prediction."""
+    channels: int
+    """D_in, channels of a context row: D, or more where an input has widened it. The first D are the row's own."""
+
+
+class ScheduledInput(nn.Module):
+    """An input encoding with the scheduled strength of its first option.
+
+    The strength is a buffer: it is saved with the weights, so that evaluation uses the number of training.
+    """
+
+    strength: Tensor
+
+    def __init__(self, encoding: nn.Module, value: float, schedule: Schedule) -> None:
+        super().__init__()
+        self.encoding, self.value, self.schedule = encoding, value, schedule
+        self.register_buffer("strength", torch.tensor(0.0))
+        self.set_epoch(1)
+
+    def set_epoch(self, epoch: int) -> None:
+        self.strength.fill_(self.value * self.schedule.factor(epoch))
+
+    def forward(self, context: Tensor) -> Tensor:
+        return self.encoding(context, self.strength)
+
+
+class LatentVectorModel(nn.Module):
+    """context (B, C, D) → raw prediction (B, D)."""
+
+    def __init__(self, inputs: list[ScheduledInput], architecture: nn.Module, shape: Shape, recipe: Recipe) -> None:
+        super().__init__()
+        self.inputs = nn.ModuleList(inputs)
+        self.architecture = architecture
+        self.shape = shape
+        self.recipe = recipe
+
+    @property
+    def parameter_count(self) -> int:
+        return sum(parameter.numel() for parameter in self.parameters())
+
+    def set_epoch(self, epoch: int) -> None:
+        """Move the strength of every input along its schedule."""
+        for item in self.inputs:
+            item.set_epoch(epoch)  # pyright: ignore[reportCallIssue]
+
+    def forward(self, context: Tensor) -> Tensor:
+        for item in self.inputs:
+            context = item(context)
+        return self.architecture(context)
+
+
+@attrs.frozen
+class Recipe:
+    """All that is needed to build a model again: two explicit expressions, the shape, the plugins needed."""
+
+    arch: str
+    inputs: str
+    dim: int
+    context: int
+    plugins: tuple[dict[str, str], ...] = ()
+
+
+def build_model(
+    arch: str, inputs: str, dim: int, context: int, registry: Registry, size: str | None = None
+) -> LatentVectorModel:
+    """Build a model with fresh weights.
+
+    Args:
+        arch: the base architecture, then its wrappers: `transformer+residual:0.5`.
+        inputs: input encodings, applied in order; may be empty.
+        size: "toy" for the components' small presets.
+    """
+    owners: dict[tuple[str, str], str] = {}
+
+    def made(kind: str, term: Term, without: frozenset[str] = frozenset()) -> Any:
+        plugin = registry.find(kind, term).plugin
+        owners[plugin.dist, plugin.name] = plugin.version
+        return registry.make(kind, term, without=without, size=size)
+
+    items, input_terms, channels = [], [], dim
+    for term in parse(inputs).terms:
+        component, schedule = made("input", term, Schedule.names()), Schedule.of(term)
+        strength = next(iter(explicit(component).values()), "1")
+        encoding = component.build(Shape(context, dim, channels))
+        items.append(ScheduledInput(encoding, float(strength), schedule))
+        with torch.no_grad():
+            channels = items[-1](torch.zeros(1, context, channels)).shape[-1]
+        input_terms.append(registry.explicit("input", term, component, explicit(schedule)))
+
+    shape = Shape(context, dim, channels)
+    module: nn.Module | None = None
+    arch_terms = []
+    for term in parse(arch).terms:
+        component = made("architecture", term)
+        wraps = "inner" in inspect.signature(component.build).parameters
+        if wraps and module is None:
+            raise LvmError(
+                f"'{term.name}' wraps another architecture and cannot stand first",
+                where=f"'{arch}'",
+                expected=f"base+{term.name}, such as transformer+{term.name}",
+            )
+        if not wraps and module is not None:
+            raise LvmError(
+                f"'{term.name}' wraps nothing and can only stand first",
+                where=f"'{arch}'",
+                expected="one base architecture, then wrappers",
+                fix="lvm list architectures",
+            )
+        module = component.build(shape, module) if wraps else component.build(shape)
+        arch_terms.append(registry.explicit("architecture", term, component))
+    if module is None:
+        raise LvmError("no architecture is named", fix="lvm list architectures")
+    plugins = tuple({"dist": d, "plugin": p, "version": v} for (d, p), v in sorted(owners.items()))
+    recipe = Recipe(str(Expression(tuple(arch_terms))), str(Expression(tuple(input_terms))), dim, context, plugins)
+    return LatentVectorModel(items, module, shape, recipe)
+
+
+def rebuilt(
+    model: LatentVectorModel, arch: str, inputs: str, registry: Registry, size: str | None
+) -> LatentVectorModel:
+    """The same weights under another recipe of the same shapes, as a stage may ask for; optimizers stay valid."""
+    other = build_model(arch, inputs, model.shape.dim, model.shape.context, registry, size)
+    own = model.state_dict(keep_vars=True)
+    theirs = other.state_dict()
+    if {k: v.shape for k, v in own.items()} != {k: v.shape for k, v in theirs.items()}:
+        raise LvmError(
+            "a stage changes the shape of the model",
+            where=f"arch '{arch}', inputs '{inputs}'",
+            expected="options that alter no tensor",
+        )
+    other.load_state_dict(own, assign=True)  # the very Parameter objects, so that the optimizer keeps its moments
+    return other.train(model.training)
+
+
+def save_model(path: Path, model: LatentVectorModel, about: dict[str, Any]) -> None:
+    """Write weights and everything needed to rebuild the model: one safetensors file, whole or not at all.
+
+    Args:
+        about: further facts for the header, such as the run, the corpus and the epoch.
+    """
+    header = {"schema": SCHEMA, "kind": "model", **attrs.asdict(model.recipe), **about}
+    weights = {name: tensor.detach().cpu().contiguous() for name, tensor in model.state_dict().items()}
+    write_whole(path, safetensors.torch.save(weights, metadata={"lvm": to_json(header, indent=None)}))
+
+
+def load_model(path: Path, registry: Registry) -> tuple[LatentVectorModel, dict[str, Any]]:
+    """Rebuild a model from its file alone; gives the header as well.
+
+    Raises:
+        LvmError: missing, truncated, no model, or a plugin that it needs is missing.
+    """
+    if not path.is_file():
+        raise LvmError("there is no such model file", where=str(path), fix="lvm runs")
+    try:
+        with safetensors.safe_open(str(path), framework="pt") as file:
+            header = json.loads((file.metadata() or {}).get("lvm", "{}"))
+            weights = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+    except (safetensors.SafetensorError, OSError, ValueError) as problem:
+        raise LvmError(f"the model cannot be read; it may be truncated: {problem}", where=str(path)) from None
+    if header.get("kind") != "model":
+        raise LvmError("the file is no lvm model", where=str(path), fix=f"lvm show {path}")
+    if header.get("schema", 0) > SCHEMA:
+        raise LvmError("the model was written by a newer lvm", where=str(path), fix="pip install -U lvmcore")
+    try:
+        model = build_model(header["arch"], header["inputs"], header["dim"], header["context"], registry)
+        model.load_state_dict(weights)
+    except LvmError as problem:
+        raise _missing_plugin(header, registry, path) or problem from None
+    except (KeyError, RuntimeError) as problem:
+        raise LvmError(f"the weights do not fit the header: {problem}", where=str(path)) from None
+    return model.eval(), header
+
+
+def _missing_plugin(header: dict[str, Any], registry: Registry, path: Path) -> LvmError | None:
+    loaded = {(plugin.dist, plugin.name) for plugin in registry.plugins.found if plugin.status == "ok"}
+    missing = [item for item in header.get("plugins", []) if (item["dist"], item["plugin"]) not in loaded]
+    if not missing:
+        return None
+    names = ", ".join(f"{item['dist']} {item['version']} (plugin {item['plugin']})" for item in missing)
+    ways = [
+        f"--plugin {item['dist']}" if item["version"] == "file" else f"pip install {item['dist']}=={item['version']}"
+        for item in missing
+    ]
+    return LvmError(f"the model needs a plugin that is not loaded: {names}", where=str(path), fix="; ".join(ways))

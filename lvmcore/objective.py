@@ -1,0 +1,118 @@
+"""The weighted, scheduled sum of losses, and what each term contributed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+
+import attrs
+import torch
+from torch import Tensor, nn
+
+from lvmcore.errors import LvmError
+from lvmcore.expression import Term, parse
+from lvmcore.registry import Registry
+from lvmcore.scheduled import LossSchedule
+from lvmcore.step import Step
+
+Loss = Callable[[Step], Tensor]
+
+
+@attrs.frozen(eq=False)
+class WeightedLoss:
+    """One term: its label in the records, the loss, and when and how strongly it acts."""
+
+    label: str
+    loss: Loss
+    schedule: LossSchedule
+
+
+@attrs.frozen(eq=False)
+class Value:
+    """One term at one step."""
+
+    raw: Tensor
+    weighted: Tensor
+
+
+class Objective:
+    """Σ weight(epoch) · loss(step) over the terms that act at this epoch."""
+
+    def __init__(self, terms: Iterable[WeightedLoss]) -> None:
+        self.terms = tuple(terms)
+        if not self.terms:
+            raise LvmError("the objective has no loss", expected="such as mse+dir:0.002", fix="lvm list losses")
+        if self.terms[0].schedule.share is not None:
+            raise LvmError("the first term has no other to share with", where=self.terms[0].label)
+
+    @classmethod
+    def of(cls, text: str, registry: Registry) -> Objective:
+        """Build from an expression; a loss that stands twice is `roll` and `roll#2`."""
+        terms: list[WeightedLoss] = []
+        for term in parse(text).terms:
+            same = sum(known.label.split("#")[0] == term.name for known in terms)
+            label = f"{term.name}#{same + 1}" if same else term.name
+            terms.append(WeightedLoss(label, _component(term, registry).build(), LossSchedule.of(term)))
+        return cls(terms)
+
+    def active(self, epoch: int) -> list[WeightedLoss]:
+        """The terms whose weight is not 0 at this epoch."""
+        return [t for t in self.terms if t.schedule.factor(epoch) * (t.schedule.share or t.schedule.weight) > 0]
+
+    def __call__(self, step: Step) -> dict[str, Value]:
+        """Every active term; their weighted values sum to the objective.
+
+        Raises:
+            LvmError: a loss that does not give a scalar, naming it.
+        """
+        values: dict[str, Value] = {}
+        for term in self.active(step.epoch):
+            raw = term.loss(step)
+            if raw.ndim != 0:
+                raise LvmError(
+                    f"loss '{term.label}' gave a tensor of shape {tuple(raw.shape)}",
+                    expected="a scalar, such as a mean",
+                )
+            factor = term.schedule.factor(step.epoch)
+            if term.schedule.share is None:
+                weighted = raw * (term.schedule.weight * factor)
+            else:
+                weighted = raw * _share(term.schedule.share * factor, raw, next(iter(values.values()), None))
+            values[term.label] = Value(raw, weighted)
+            step.terms[term.label] = raw.detach()
+        if not values:
+            raise LvmError(f"no loss acts at epoch {step.epoch}", expected="at least one term without start or stop")
+        return values
+
+
+def _component(term: Term, registry: Registry):
+    own = attrs.evolve(term, value=None)
+    return registry.make("loss", own, without=LossSchedule.names())
+
+
+def _share(share: float, raw: Tensor, first: Value | None) -> Tensor:
+    """The factor that makes `raw` this fraction of the first term; 0 where `raw` is 0 and nothing can be held."""
+    if first is None:
+        raise LvmError("share needs the first term to act at the same epoch")
+    size = raw.detach().abs()
+    return torch.where(size > 0, share * first.weighted.detach().abs() / size.clamp_min(1e-30), 0.0)
+
+
+def total(values: dict[str, Value]) -> Tensor:
+    """The objective: the sum of the weighted terms."""
+    return torch.stack([value.weighted for value in values.values()]).sum()
+
+
+def gradient_norms(values: dict[str, Value], module: nn.Module) -> dict[str, float]:
+    """L2 norm of each weighted term's gradient over all parameters: what pulls how hard.
+
+    Takes a backward pass a term and leaves the graph and `.grad` as they were.
+    """
+    parameters = [parameter for parameter in module.parameters() if parameter.requires_grad]
+    norms = {}
+    for label, value in values.items():
+        if not value.weighted.requires_grad:
+            norms[label] = 0.0
+            continue
+        gradients = torch.autograd.grad(value.weighted, parameters, retain_graph=True, allow_unused=True)
+        norms[label] = float(torch.nn.utils.get_total_norm([g for g in gradients if g is not None]))
+    return norms

@@ -1,0 +1,241 @@
+"""The training loop: stages, epochs, steps. It reads from top to bottom."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import Any
+
+import attrs
+import torch
+from torch import Tensor, nn
+from torch.optim.lr_scheduler import LRScheduler, ReduceLROnPlateau
+
+from lvmcore.collapse import CollapseWatch
+from lvmcore.corpus import Batch, Corpus
+from lvmcore.evaluation.evaluate import validate
+from lvmcore.expression import parse_one
+from lvmcore.model import LatentVectorModel, build_model, load_model, rebuilt, save_model
+from lvmcore.objective import Objective, Value, gradient_norms, total
+from lvmcore.precision import autocast
+from lvmcore.records import EpochRecord
+from lvmcore.registry import Registry
+from lvmcore.runs import Run
+from lvmcore.step import Step
+from lvmcore.variants import BEST, Stage, Variant
+
+CONTEXT = 5
+PROBES = 4
+"""Steps of an epoch at which each term's gradient is measured, which costs a backward pass a term."""
+
+Sampler = Callable[[int, torch.Generator], Tensor]
+
+
+StageGate = Callable[[LatentVectorModel, str], str]
+"""Judges a stage's best weights by a profile; gives the reason why the run may not go on, or nothing."""
+
+
+@attrs.frozen(kw_only=True)
+class Conditions:
+    """How a variant is carried out."""
+
+    seed: int = 0
+    precision: str = "fp32"
+    """fp32 or bf16; `auto` is resolved before."""
+    size: str = "full"
+    on_collapse: str = "stop"
+    """stop, rollback (best weights again, half the learning rate) or continue"""
+    device: torch.device = attrs.field(factory=lambda: torch.device("cpu"))
+
+
+@attrs.frozen
+class Outcome:
+    """How the training ended."""
+
+    status: str
+    reason: str
+    model: LatentVectorModel | None
+    """With its best weights; None where no epoch gave any."""
+
+
+class Trainer:
+    """Carries a variant out on a corpus; what it writes goes to the run folder as it comes."""
+
+    def __init__(
+        self,
+        variant: Variant,
+        corpus: Corpus,
+        registry: Registry,
+        run: Run,
+        conditions: Conditions,
+        gate: StageGate,
+    ) -> None:
+        self.variant, self.corpus, self.registry, self.run = variant, corpus, registry, run
+        self.conditions, self.gate = conditions, gate
+        self.hook = registry.plugins.hook
+        torch.manual_seed(conditions.seed)
+        self.train_windows = corpus.windows("train", CONTEXT).require("training")
+        self.val_windows = corpus.windows("val", CONTEXT).require("validation")
+        first = variant.plan[0]
+        self.model = build_model(
+            first.arch or variant.arch,
+            first.inputs or variant.inputs,
+            corpus.dim,
+            CONTEXT,
+            registry,
+            conditions.size,
+        ).to(conditions.device)
+        self.optimizer = torch.optim.AdamW(
+            self.model.parameters(), lr=variant.lr, weight_decay=variant.weight_decay, fused=True
+        )
+        self.epoch = 0
+        self.records: list[dict[str, Any]] = []
+        self.best: dict[str, Any] = {}
+        self.watch = CollapseWatch()
+
+    def train(self) -> Outcome:
+        """Every stage in turn."""
+        self.hook.lvm_run_started(run=self.run)
+        status, reason = "finished", ""
+        for stage in self.variant.plan:
+            self._begin(stage)
+            status, reason = self._stage(stage)
+            best = self._best_model()
+            if status == "finished" and stage.gates and best and (why := self.gate(best, stage.gates)):
+                status, reason = "gate-failed", f"stage {stage.name}: {why}"
+            if status != "finished":
+                break
+        return Outcome(status, reason, self._best_model())
+
+    def _begin(self, stage: Stage) -> None:
+        """Apply what a stage overrides; what it leaves out stays as the variant has it."""
+        variant = self.variant
+        if self.epoch and (stage.arch or stage.inputs):
+            self.model = rebuilt(
+                self.model,
+                stage.arch or variant.arch,
+                stage.inputs or variant.inputs,
+                self.registry,
+                self.conditions.size,
+            )
+        self.objective = Objective.of(stage.loss or variant.loss, self.registry)
+        self.batch_size = stage.batch_size or variant.batch_size
+        sampler = self.registry.make("sampler", parse_one(stage.sampler or variant.sampler))
+        self.sampler: Sampler = sampler.build(self.train_windows)
+        self.steps = -(-len(self._order(self.epoch + 1)) // self.batch_size)
+        if not self.epoch or stage.schedule or stage.lr:
+            for group in self.optimizer.param_groups:
+                group["lr"] = group["initial_lr"] = stage.lr or variant.lr
+            left = variant.epochs - self.epoch
+            schedule = self.registry.make("schedule", parse_one(stage.schedule or variant.schedule))
+            self.schedule: LRScheduler = schedule.build(self.optimizer, left * self.steps, self.steps)
+        self.hook.lvm_stage_started(run=self.run, stage=stage, steps_per_epoch=self.steps)
+
+    def _stage(self, stage: Stage) -> tuple[str, str]:
+        for _ in range(stage.epochs):
+            self.epoch += 1
+            self.hook.lvm_epoch_started(run=self.run, epoch=self.epoch)
+            record = self._epoch(EpochRecord(self.epoch, stage.name, self.optimizer.param_groups[0]["lr"]))
+            collapse = self.watch.see(record)
+            if collapse:
+                record["events"].append(collapse)
+            elif self._is_best(record):
+                self._keep(record)
+            self.records.append(record)
+            self.run.write_epochs(self.records)
+            self.hook.lvm_epoch_finished(run=self.run, record=record)
+            if collapse and self.conditions.on_collapse == "stop":
+                return "collapsed", collapse
+            if collapse and self.conditions.on_collapse == "rollback":
+                self._roll_back()
+        return "finished", ""
+
+    def _epoch(self, record: EpochRecord) -> dict[str, Any]:
+        """One pass over the sampler's windows, then validation."""
+        began = time.perf_counter()
+        self.model.train()
+        self.model.set_epoch(self.epoch)
+        batches = self._order(self.epoch).split(self.batch_size)
+        probes = {round(i * len(batches) / PROBES) for i in range(PROBES)}
+        for number, index in enumerate(batches):
+            values, norm = self._step(self.train_windows.take(index), record if number in probes else None)
+            record.step(values, norm, len(index))
+            if not norm.isfinite():
+                record.event(f"the gradient is not finite at step {number + 1}")
+                break
+            if not isinstance(self.schedule, ReduceLROnPlateau):
+                self.schedule.step()
+            terms = {label: value.weighted.detach() for label, value in values.items()}
+            self.hook.lvm_step_finished(run=self.run, step=number + 1, terms=terms)
+        record.seconds = time.perf_counter() - began
+        validation = validate(self._predict, self.val_windows)
+        if isinstance(self.schedule, ReduceLROnPlateau):
+            before = self.optimizer.param_groups[0]["lr"]
+            self.schedule.step(validation["val_loss"])
+            if (after := self.optimizer.param_groups[0]["lr"]) != before:
+                record.event(f"learning rate {before:g} → {after:g}")
+        return record.document(validation, time.perf_counter() - began)
+
+    def _step(self, batch: Batch, probe: EpochRecord | None) -> tuple[dict[str, Value], Tensor]:
+        """Forward, backward, one step of the optimizer; a gradient that is not finite changes nothing."""
+        self.optimizer.zero_grad()
+        step = Step(batch=batch, raw=self._forward(batch.context), epoch=self.epoch, model=self._forward)
+        values = self.objective(step)
+        if probe is not None:
+            probe.gradients(gradient_norms(values, self.model))
+        total(values).backward()
+        norm = nn.utils.clip_grad_norm_(self.model.parameters(), self.variant.clip)
+        if norm.isfinite():
+            self.optimizer.step()
+        return values, norm
+
+    def _forward(self, context: Tensor) -> Tensor:
+        """Raw prediction in float32, whatever the model computes in."""
+        with autocast(self.conditions.precision, self.conditions.device):
+            return self.model(context).float()
+
+    def _predict(self, context: Tensor, _: Tensor) -> Tensor:
+        self.model.eval()
+        return self._forward(context)
+
+    def _order(self, epoch: int) -> Tensor:
+        """The windows of an epoch in training order, the same for a seed whatever was drawn before."""
+        generator = torch.Generator().manual_seed(self.conditions.seed * 1_000_003 + epoch)
+        return self.sampler(epoch, generator)
+
+    def _is_best(self, record: dict[str, Any]) -> bool:
+        new, old = record[self.variant.best], self.best.get("value")
+        if new is None or new != new:
+            return False
+        return old is None or (new > old if BEST[self.variant.best] else new < old)
+
+    def _keep(self, record: dict[str, Any]) -> None:
+        """These are the best weights so far: write them."""
+        record["best"] = True
+        self.best = {"epoch": self.epoch, "metric": self.variant.best, "value": record[self.variant.best]}
+        about = {
+            "run": self.run.path.name,
+            "variant": self.variant.name,
+            "corpus": {"name": self.corpus.info.name, "digest": self.corpus.digest},
+            "best": self.best,
+            "val_cos": record["val_cos"],
+            "parameters": self.model.parameter_count,
+            "precision": self.conditions.precision,
+            "versions": self.run.record["versions"],
+        }
+        save_model(self.run.model_file, self.model, about)
+        self.run.update(best=self.best)
+
+    def _best_model(self) -> LatentVectorModel | None:
+        """The best weights so far, from the disk: a later stage may have changed the recipe since."""
+        if not self.best:
+            return None
+        return load_model(self.run.model_file, self.registry)[0].to(self.conditions.device)
+
+    def _roll_back(self) -> None:
+        """After a collapse: the best weights, no moments, half the learning rate."""
+        if best := self._best_model():
+            self.model.load_state_dict(best.state_dict())
+        self.optimizer.state.clear()
+        for group in self.optimizer.param_groups:
+            group["lr"] /= 2

@@ -1,0 +1,283 @@
+"""registry.toml → Variant, Stage and gate profiles, every mistake in a file reported at once."""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+import attrs
+import cattrs
+from attrs.validators import ge, gt, in_, instance_of, optional
+
+from lvmcore.errors import LvmError, nearest, unknown
+
+BASE = "base"
+"""The variant that holds the common settings; every other extends it unless it names another."""
+
+BEST = {"val_loss": False, "val_cos": True, "margin": True, "r1": True, "r5": True}
+"""What the best weights can be chosen by → whether higher is better."""
+
+
+@attrs.frozen(kw_only=True)
+class Stage:
+    """A part of a run. What it leaves out stays as it was; it may change nothing that alters a tensor's shape."""
+
+    name: str
+    epochs: int = attrs.field(validator=[instance_of(int), ge(1)])
+    gates: str | None = None
+    """The profile that must pass for the run to go on."""
+    arch: str | None = None
+    loss: str | None = None
+    inputs: str | None = None
+    sampler: str | None = None
+    schedule: str | None = None
+    batch_size: int | None = attrs.field(default=None, validator=optional(ge(1)))
+    lr: float | None = attrs.field(default=None, validator=optional(gt(0)))
+
+
+@attrs.frozen(kw_only=True)
+class Variant:
+    """An architecture, a loss, inputs, a sampler and training settings, under a name."""
+
+    name: str
+    arch: str
+    loss: str
+    inputs: str
+    sampler: str
+    schedule: str
+    data: str
+    epochs: int = attrs.field(validator=[instance_of(int), ge(1)])
+    batch_size: int = attrs.field(validator=[instance_of(int), ge(1)])
+    lr: float = attrs.field(validator=gt(0))
+    weight_decay: float = attrs.field(validator=ge(0))
+    clip: float = attrs.field(validator=gt(0))
+    best: str = attrs.field(validator=in_(tuple(BEST)))
+    gates: str
+    stages: tuple[Stage, ...] = ()
+    title: str = ""
+    approach: str = ""
+    date: str = ""
+    source: str = ""
+    reported: dict[str, Any] = attrs.field(factory=dict)
+
+    @property
+    def plan(self) -> tuple[Stage, ...]:
+        """The stages; one that covers all epochs where none are named."""
+        return self.stages or (Stage(name="all", epochs=self.epochs),)
+
+    def override(self, settings: Mapping[str, Any]) -> Variant:
+        """The same variant with settings from the command line; `epochs` scales the stages in proportion."""
+        changed = {key: value for key, value in settings.items() if value is not None}
+        try:
+            variant = attrs.evolve(self, **changed)
+        except (ValueError, TypeError) as problem:
+            raise LvmError(str(problem.args[0]), where="the command line") from None
+        if self.stages and variant.epochs != self.epochs:
+            variant = attrs.evolve(variant, stages=_scaled(self.stages, variant.epochs))
+        return variant
+
+
+def _scaled(stages: tuple[Stage, ...], epochs: int) -> tuple[Stage, ...]:
+    """Stages of about the same proportions that sum to `epochs`; one that shrinks to nothing is dropped."""
+    total = sum(stage.epochs for stage in stages)
+    ends = [round(sum(stage.epochs for stage in stages[: i + 1]) * epochs / total) for i in range(len(stages))]
+    lengths = [end - start for start, end in zip([0, *ends[:-1]], ends, strict=True)]
+    return tuple(attrs.evolve(stage, epochs=length) for stage, length in zip(stages, lengths, strict=True) if length)
+
+
+@attrs.frozen
+class Gate:
+    """One threshold of a profile: `A`'s figure `margin` of split `val` against `>= 0.12`."""
+
+    letter: str
+    figure: str
+    split: str
+    sign: str
+    threshold: float
+
+    def holds(self, value: float) -> bool:
+        return value >= self.threshold if self.sign == ">=" else value <= self.threshold
+
+
+@attrs.define
+class Catalogue:
+    """All variants and gate profiles that are known, with the file each came from."""
+
+    variants: dict[str, Variant] = attrs.field(factory=dict)
+    profiles: dict[str, tuple[Gate, ...]] = attrs.field(factory=dict)
+    origins: dict[tuple[str, str], str] = attrs.field(factory=dict)
+
+    def variant(self, name: str) -> Variant:
+        if name not in self.variants:
+            raise unknown("variant", name, self.variants, where=None, fix="lvm list variants")
+        return self.variants[name]
+
+    def profile(self, name: str) -> tuple[Gate, ...]:
+        if name not in self.profiles:
+            raise unknown("gate profile", name, self.profiles, where="--gates", fix="lvm list gates")
+        return self.profiles[name]
+
+
+def default_files() -> list[Path]:
+    """The project's own registry.toml: inside the wheel, or at the top of a checkout."""
+    package = Path(__file__).parent
+    inside = package / "registry.toml"
+    return [inside if inside.is_file() else package.parent / "registry.toml"]
+
+
+def load_catalogue(files: Iterable[Path]) -> Catalogue:
+    """Read TOML files in order.
+
+    Raises:
+        LvmError: with every mistake of a file at once; for a name met twice without `replace = true`.
+    """
+    catalogue = Catalogue()
+    raw: dict[str, dict[str, Any]] = {}
+    for file in dict.fromkeys(path.resolve() for path in files):
+        faults: list[str] = []
+        document = _read_toml(file)
+        if extra := set(document) - {"variants", "gates"}:
+            faults.append(f"unknown tables: {', '.join(sorted(extra))}")
+        for name, table in document.get("variants", {}).items():
+            replace = table.pop("replace", False)
+            if name in raw and not replace:
+                earlier = catalogue.origins["variant", name]
+                faults.append(f"variants.{name}: already defined in {earlier}; say replace = true, or rename it")
+                continue
+            raw[name] = table
+            catalogue.origins["variant", name] = str(file)
+        for name, table in document.get("gates", {}).items():
+            replace = table.pop("replace", False)
+            if name in catalogue.profiles and not replace:
+                faults.append(f"gates.{name}: already defined; say replace = true, or rename it")
+                continue
+            catalogue.profiles[name] = tuple(_gates(f"gates.{name}", table, faults))
+            catalogue.origins["gates", name] = str(file)
+        for name in [name for (kind, name), origin in catalogue.origins.items() if origin == str(file)]:
+            if name in raw and name not in catalogue.variants:
+                _resolve(name, raw, catalogue.variants, faults)
+        if faults:
+            raise LvmError(
+                f"{len(faults)} mistake{'s' * (len(faults) > 1)} in a registry file:\n  - " + "\n  - ".join(faults),
+                where=str(file),
+                fix="see docs/variants.md for the form",
+            )
+    return catalogue
+
+
+def _read_toml(file: Path) -> dict[str, Any]:
+    try:
+        return tomllib.loads(file.read_text("utf-8"))
+    except FileNotFoundError:
+        raise LvmError("there is no such registry file", where=str(file)) from None
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as problem:
+        raise LvmError(f"the registry file cannot be read: {problem}", where=str(file)) from None
+
+
+_converter = cattrs.Converter(forbid_extra_keys=True)
+
+
+def _strict(kind: type, *accepted: type):
+    def structure(value: Any, _: Any) -> Any:
+        if not isinstance(value, accepted) or (isinstance(value, bool) and bool not in accepted):
+            raise ValueError(f"{value!r} is no {kind.__name__}")
+        return kind(value)
+
+    return structure
+
+
+for _kind, _accepted in ((str, (str,)), (int, (int,)), (float, (int, float))):
+    _converter.register_structure_hook(_kind, _strict(_kind, *_accepted))
+
+
+def _resolve(
+    name: str,
+    raw: dict[str, dict[str, Any]],
+    done: dict[str, Variant],
+    faults: list[str],
+    chain: tuple[str, ...] = (),
+) -> Variant | None:
+    """Structure one variant on top of what it extends; mistakes go to `faults`."""
+    if name in done:
+        return done[name]
+    where = f"variants.{name}"
+    if name in chain:
+        faults.append(f"{where}: extends itself by way of {' → '.join([*chain, name])}")
+        return None
+    table = dict(raw[name])
+    parent_name = table.pop("extends", BASE if name != BASE and BASE in raw else None)
+    merged: dict[str, Any] = {}
+    if parent_name is not None:
+        if parent_name not in raw:
+            guess = nearest(str(parent_name), raw)
+            faults.append(
+                f"{where}: extends '{parent_name}', which is unknown" + (f"; did you mean '{guess}'?" if guess else "")
+            )
+            return None
+        parent = _resolve(parent_name, raw, done, faults, (*chain, name))
+        if parent is None:
+            faults.append(f"{where}: extends '{parent_name}', which has mistakes of its own")
+            return None
+        inherited = attrs.asdict(parent, filter=lambda field, value: value is not None)
+        merged = {k: v for k, v in inherited.items() if k not in ("title", "approach", "date", "source", "reported")}
+        merged["stages"] = [dict(stage) for stage in inherited["stages"]]
+    merged |= table | {"name": name}
+    if table.get("stages"):
+        merged["epochs"] = table.get("epochs", sum(stage.get("epochs", 0) for stage in table["stages"]))
+    elif "epochs" in table:
+        merged["stages"] = []
+    try:
+        variant = _converter.structure(merged, Variant)
+    except Exception as problem:
+        faults += [f"{where}: {message}" for message in _messages(problem)]
+        return None
+    if variant.stages and sum(stage.epochs for stage in variant.stages) != variant.epochs:
+        faults.append(f"{where}: the stages hold {sum(s.epochs for s in variant.stages)} epochs, not {variant.epochs}")
+        return None
+    done[name] = variant
+    return variant
+
+
+def _messages(problem: Exception) -> list[str]:
+    """One sentence a mistake, with the key it is at."""
+    messages = []
+    for message in cattrs.transform_error(problem, path="", format_exception=_describe):
+        what, _, path = message.rpartition(" @ ")
+        messages.append(f"{path.lstrip('.')}: {what}" if path.strip(".") else what)
+    return messages
+
+
+def _describe(problem: BaseException, kind: type | None) -> str:
+    if isinstance(problem, cattrs.ForbiddenExtraKeysError):
+        known = [field.name for field in attrs.fields(problem.cl)]
+        guesses = {key: nearest(key, known) for key in sorted(problem.extra_fields)}
+        return "; ".join(
+            f"unknown key '{key}'" + (f", did you mean '{guess}'?" if guess else "") for key, guess in guesses.items()
+        )
+    if isinstance(problem, KeyError):
+        return f"the key {problem.args[0]!r} is missing"
+    return str(problem.args[0]) if problem.args else str(problem)
+
+
+_CONDITION = re.compile(r"(>=|<=)\s*([-+]?\d+(?:\.\d+)?)")
+
+
+def _gates(where: str, table: dict[str, Any], faults: list[str]) -> Iterable[Gate]:
+    """The gates of one profile: letter → figure → condition, or conditions by split."""
+    for letter, figures in table.items():
+        if not isinstance(figures, dict):
+            faults.append(f"{where}.{letter}: a table of figures was expected")
+            continue
+        for figure, condition in figures.items():
+            by_split = condition if isinstance(condition, dict) else {"val": condition, "ood": condition}
+            for split, text in by_split.items():
+                match = _CONDITION.fullmatch(str(text).strip())
+                if match is None or split not in ("val", "ood", "both"):
+                    faults.append(
+                        f"{where}.{letter}.{figure}: '{split} {text}' is no condition, such as val = \">= 0.02\""
+                    )
+                    continue
+                yield Gate(letter, figure, split, match[1], float(match[2]))

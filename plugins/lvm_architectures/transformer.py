@@ -1,0 +1,86 @@
+"""A causal transformer decoder over the context rows."""
+
+from __future__ import annotations
+
+from typing import Literal, Self
+
+import torch
+from attrs.validators import and_, ge, lt
+from torch import Tensor, nn
+
+from lvmcore import Shape, component, option
+
+
+@component
+class Transformer:
+    """Decoder layers whose target and memory are both the sequence, causally masked; the last position predicts.
+
+    Linear D_in → d_model, sinusoidal positions, the layers, then Linear, GELU, LayerNorm, Linear → D.
+    Source: rows 2 and 4 – 11 of the comparison of 2025-11-02; 17,867,520 parameters at D = 768.
+    """
+
+    d_model: int = option(default=512, help="width", validator=ge(2))
+    heads: int = option(default=8, help="attention heads; they divide d_model", validator=ge(1))
+    layers: int = option(default=4, help="decoder layers", validator=ge(1))
+    ffn: int | None = option(default=None, help="width of the feed-forward part; none: 4 · d_model")
+    dropout: float = option(default=0.1, help="dropout", validator=and_(ge(0), lt(1)))
+    norm: Literal["post", "pre"] = option(default="post", help="LayerNorm behind or before each part")
+    last_bias: float = option(default=0.0, help="subtracted from the attention logits of the last key (P5.1)")
+
+    def __attrs_post_init__(self) -> None:
+        if self.d_model % self.heads or self.d_model % 2:
+            raise ValueError(f"d_model={self.d_model} must be even and a multiple of heads={self.heads}")
+
+    @classmethod
+    def toy(cls) -> Self:
+        return cls(d_model=32, heads=2, layers=1)
+
+    def build(self, shape: Shape) -> nn.Module:
+        return CausalDecoder(shape, self)
+
+
+class CausalDecoder(nn.Module):
+    positions: Tensor
+    mask: Tensor
+
+    def __init__(self, shape: Shape, options: Transformer) -> None:
+        super().__init__()
+        width = options.d_model
+        self.project = nn.Linear(shape.channels, width)
+        self.layers = nn.ModuleList(
+            nn.TransformerDecoderLayer(
+                width,
+                options.heads,
+                options.ffn or 4 * width,
+                options.dropout,
+                norm_first=options.norm == "pre",
+                batch_first=True,
+            )
+            for _ in range(options.layers)
+        )
+        # pre-norm layers leave their sum unnormalised
+        self.norm = nn.LayerNorm(width) if options.norm == "pre" else nn.Identity()
+        self.head = nn.Sequential(nn.Linear(width, width), nn.GELU(), nn.LayerNorm(width), nn.Linear(width, shape.dim))
+        self.register_buffer("positions", sinusoids(shape.context, width), persistent=False)
+        self.register_buffer("mask", causal_mask(shape.context, options.last_bias), persistent=False)
+
+    def forward(self, context: Tensor) -> Tensor:
+        sequence = self.project(context) + self.positions  # (B, C, d)
+        hidden = sequence
+        for layer in self.layers:
+            hidden = layer(hidden, sequence, tgt_mask=self.mask, memory_mask=self.mask)
+        return self.head(self.norm(hidden[:, -1]))  # (B, D)
+
+
+def sinusoids(length: int, width: int) -> Tensor:
+    """Sinusoidal positions (length, width), Vaswani et al. 2017, section 3.5."""
+    frequency = 10_000 ** (-torch.arange(0, width, 2) / width)
+    angle = torch.arange(length)[:, None] * frequency
+    return torch.stack([angle.sin(), angle.cos()], -1).flatten(1)
+
+
+def causal_mask(length: int, last_bias: float) -> Tensor:
+    """Added to the attention logits (length, length): −∞ above the diagonal, −last_bias on the last key."""
+    mask = torch.full((length, length), -torch.inf).triu(1)
+    mask[-1, -1] -= last_bias
+    return mask

@@ -1,0 +1,18 @@
+"""A second domain, in the wheel."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from lvmcore import Corpus, component
+
+
+@component
+class Kjv:
+    """The King James Bible, a chapter an article, all-MiniLM-L6-v2, 384 channels.
+
+    The New Testament is out of domain. Vectors of text in the public domain.
+    """
+
+    def build(self) -> Corpus:
+        return Corpus.open(Path(__file__).parent / "bundled" / "kjv.safetensors")

@@ -1,0 +1,11 @@
+"""The built-in input encodings."""
+
+from lvmcore import hookimpl
+
+
+@hookimpl
+def lvm_inputs():
+    from lvm_inputs.context_drop import ContextDrop
+    from lvm_inputs.positional import Positional
+
+    return [("pos", Positional), ("drop", ContextDrop)]

@@ -1,0 +1,17 @@
+"""The mean of the context rows."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from torch import Tensor
+
+from lvmcore import Corpus, component
+
+
+@component
+class ContextMean:
+    """Returns the mean of the context rows, the tempting answer where context and target share a topic."""
+
+    def build(self, corpus: Corpus) -> Callable[[Tensor], Tensor]:
+        return lambda context: context.mean(1)

@@ -1,0 +1,20 @@
+"""The true target: what a perfect predictor would score."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import ClassVar
+
+from torch import Tensor
+
+from lvmcore import Corpus, component
+
+
+@component
+class Oracle:
+    """Returns the true target. It has no answer to an ablated context, so test C is not defined for it."""
+
+    sees_target: ClassVar[bool] = True
+
+    def build(self, corpus: Corpus) -> Callable[[Tensor, Tensor], Tensor]:
+        return lambda context, target: target
