@@ -10,6 +10,7 @@ A `+` right after a digit and `e` belongs to the number: `mse:1e+3` is one term.
 from __future__ import annotations
 
 import re
+from typing import Any
 
 import attrs
 
@@ -23,8 +24,8 @@ _DANGLING = re.compile(r"[0-9][eE]$")
 _GRAMMAR = "name[:value][,key=value …] joined by +, for example mse+dir:0.002,start=6"
 
 
-def _check(pattern: str | re.Pattern[str], what: str):
-    def validate(term: Term, attribute: attrs.Attribute[str | None], text: str | None) -> None:
+def _check(pattern: str | re.Pattern[str], what: str) -> Any:
+    def validate(term: object, attribute: object, text: str | None) -> None:
         if text is None:
             return
         if not re.fullmatch(pattern, text):
@@ -35,17 +36,17 @@ def _check(pattern: str | re.Pattern[str], what: str):
     return validate
 
 
-def _check_options(term: Term, attribute: attrs.Attribute[dict[str, str]], options: dict[str, str]) -> None:
+def _check_options(term: object, attribute: object, options: dict[str, str]) -> None:
     for key, value in options.items():
-        _check(_NAME, "option name")(term, attribute, key)  # pyright: ignore[reportArgumentType]
-        _check(_VALUE, "value (no space, comma or plus)")(term, attribute, value)  # pyright: ignore[reportArgumentType]
+        _check(_NAME, "option name")(term, attribute, key)
+        _check(_VALUE, "value (no space, comma or plus)")(term, attribute, value)
 
 
 @attrs.frozen
 class Term:
     """One `dist/name:value,key=value` of an expression. All values are text; components give them types."""
 
-    name: str = attrs.field(validator=[attrs.validators.instance_of(str), _check(_NAME, "name")])
+    name: str = attrs.field(validator=_check(_NAME, "name"))
     value: str | None = attrs.field(default=None, validator=_check(_VALUE, "value (no space, comma or plus)"))
     options: dict[str, str] = attrs.field(factory=dict, validator=_check_options)
     dist: str | None = attrs.field(default=None, validator=_check(_NAME, "distribution name"))
