@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from lvmcore.components import component, option
     from lvmcore.corpus import Batch, Corpus, CorpusInfo, Windows, save_corpus
     from lvmcore.errors import LvmError
+    from lvmcore.evaluation.content import content_keys, mix
     from lvmcore.hookspecs import hookimpl
     from lvmcore.model import Shape
     from lvmcore.step import Step
@@ -28,6 +29,8 @@ _HOMES = {
     "Windows": "corpus",
     "save_corpus": "corpus",
     "LvmError": "errors",
+    "content_keys": "evaluation.content",
+    "mix": "evaluation.content",
     "hookimpl": "hookspecs",
     "Shape": "model",
     "Step": "step",
@@ -44,6 +47,8 @@ __all__ = [  # noqa: RUF022 – in the order of _HOMES
     "Windows",
     "save_corpus",
     "LvmError",
+    "content_keys",
+    "mix",
     "hookimpl",
     "Shape",
     "Step",

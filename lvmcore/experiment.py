@@ -13,7 +13,7 @@ import torch
 from lvmcore.corpora import open_corpus
 from lvmcore.corpus import Corpus
 from lvmcore.errors import LvmError
-from lvmcore.evaluation.fivecat import Evaluation, Protocol, evaluate, predictor_of_model, save_columns
+from lvmcore.evaluation.fivecat import Evaluation, Evaluator, Settings, predictor_of_model, save_columns
 from lvmcore.model import LatentVectorModel
 from lvmcore.precision import processor_name, resolve
 from lvmcore.registry import Registry
@@ -49,15 +49,17 @@ class Experiment:
         except BaseException:
             run.discard()
             raise
+        phase = ""
         try:
             outcome = trainer.train()
+            phase = "during the evaluation"
             if outcome.model is not None:
                 evaluation = self.evaluate(run, outcome.model, corpus)
                 if below := below_copy_last(evaluation.document):
                     run.update(note=below)
             run.finish(outcome.status, outcome.reason)
         except KeyboardInterrupt:
-            run.finish("interrupted", f"stopped by the user in epoch {trainer.epoch}")
+            run.finish("interrupted", f"stopped by the user {phase or f'in epoch {trainer.epoch}'}")
             raise
         except Exception as problem:
             self._failed(run, problem)
@@ -68,10 +70,11 @@ class Experiment:
     def evaluate(self, run: Run, model: LatentVectorModel, corpus: Corpus) -> Evaluation:
         """5CAT of a run's best weights, kept in its folder."""
         predictor = predictor_of_model(run.path.name, model, self.conditions.precision)
-        protocol = Protocol(profile=self.variant.gates, context=CONTEXT)
-        result = evaluate(predictor, corpus, self.registry, self.catalogue, protocol, progress=self.progress)
+        settings = Settings(profile=self.variant.gates, context=CONTEXT)
+        evaluator = Evaluator(corpus, self.registry, self.catalogue, settings, self.progress)
+        result = evaluator.evaluate(predictor)
         run.write_evaluation(result.document)
-        save_columns(run.path / "windows.safetensors", result.columns)
+        save_columns(run.path / "windows.safetensors", result.columns, evaluator.windows)
         return result
 
     def _prepare(self, run: Run) -> tuple[Trainer, Corpus]:
@@ -112,8 +115,8 @@ class Experiment:
             if self.ignore_gates:
                 return ""
             predictor = predictor_of_model("stage", model, self.conditions.precision)
-            protocol = Protocol(profile=profile, context=CONTEXT)
-            document = evaluate(predictor, corpus, self.registry, self.catalogue, protocol).document
+            settings = Settings(profile=profile, context=CONTEXT)
+            document = Evaluator(corpus, self.registry, self.catalogue, settings).evaluate(predictor).document
             return "; ".join(document["gates"]["why"].values())
 
         return judge_stage

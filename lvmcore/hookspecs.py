@@ -73,7 +73,7 @@ def lvm_schedules() -> Components:  # pyright: ignore[reportReturnType]
 
 @hookspec
 def lvm_predictors() -> Components:  # pyright: ignore[reportReturnType]
-    """Predictors that need no training, the yardsticks: `build(corpus) -> Callable[[Tensor], Tensor]`.
+    """Predictors that need no training, the yardsticks: `build(corpus, context) -> Callable[[Tensor], Tensor]`.
 
     It maps contexts (B, C, D) to predictions (B, D). With `sees_target = True` on the class it is called
     with the targets (B, D) as well.

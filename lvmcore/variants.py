@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import tomllib
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -13,6 +12,7 @@ import cattrs
 from attrs.validators import ge, gt, in_, instance_of, optional
 
 from lvmcore.errors import LvmError, nearest, unknown
+from lvmcore.rules import FORMS, Rule, parse_rule
 
 BASE = "base"
 """The variant that holds the common settings; every other extends it unless it names another."""
@@ -90,16 +90,13 @@ def _scaled(stages: tuple[Stage, ...], epochs: int) -> tuple[Stage, ...]:
 
 @attrs.frozen
 class Gate:
-    """One threshold of a profile: `A`'s figure `margin` of split `val` against `>= 0.12`."""
+    """One condition of a profile: `A`'s figure `margin` of split `val` must be `>= 0.12`."""
 
     letter: str
     figure: str
     split: str
-    sign: str
-    threshold: float
-
-    def holds(self, value: float) -> bool:
-        return value >= self.threshold if self.sign == ">=" else value <= self.threshold
+    """val, ood, or both for a figure that compares the two"""
+    rule: Rule
 
 
 @attrs.define
@@ -262,9 +259,6 @@ def _describe(problem: BaseException, kind: type | None) -> str:
     return str(problem.args[0]) if problem.args else str(problem)
 
 
-_CONDITION = re.compile(r"(>=|<=)\s*([-+]?\d+(?:\.\d+)?)")
-
-
 def _gates(where: str, table: dict[str, Any], faults: list[str]) -> Iterable[Gate]:
     """The gates of one profile: letter → figure → condition, or conditions by split."""
     for letter, figures in table.items():
@@ -274,10 +268,9 @@ def _gates(where: str, table: dict[str, Any], faults: list[str]) -> Iterable[Gat
         for figure, condition in figures.items():
             by_split = condition if isinstance(condition, dict) else {"val": condition, "ood": condition}
             for split, text in by_split.items():
-                match = _CONDITION.fullmatch(str(text).strip())
-                if match is None or split not in ("val", "ood", "both"):
-                    faults.append(
-                        f"{where}.{letter}.{figure}: '{split} {text}' is no condition, such as val = \">= 0.02\""
-                    )
-                    continue
-                yield Gate(letter, figure, split, match[1], float(match[2]))
+                try:
+                    if split not in ("val", "ood", "both"):
+                        raise ValueError(f"'{split}' is no split: val, ood or both")
+                    yield Gate(letter, figure, split, parse_rule(str(text)))
+                except ValueError as problem:
+                    faults.append(f"{where}.{letter}.{figure}: {problem}; expected {FORMS}")

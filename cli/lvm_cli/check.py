@@ -110,12 +110,12 @@ def _corpora(registry: Registry) -> str:
 def _evaluator(registry: Registry, registries: tuple[Path, ...]) -> str:
     """On the default corpus the oracle finds every target and the copier finds none of them first."""
     from lvmcore.corpora import open_corpus
-    from lvmcore.evaluation.fivecat import Protocol, evaluate, yardstick
+    from lvmcore.evaluation.fivecat import Settings, evaluate, yardstick
 
     catalogue = open_catalogue(registry, registries)
     corpus = open_corpus(catalogue.variant("base").data, registry)
     document = evaluate(
-        yardstick("oracle", corpus, registry), corpus, registry, catalogue, Protocol(max_windows=500)
+        yardstick("oracle", corpus, registry), corpus, registry, catalogue, Settings(max_windows=500)
     ).document
     passed = document["gates"]["passed"]
     cheats = {n: d["gates"] for n, d in document["yardsticks"].items() if n != "oracle"}

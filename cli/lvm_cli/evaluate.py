@@ -21,7 +21,7 @@ from lvmcore.runs import Run, find_run
 
 if TYPE_CHECKING:
     from lvmcore.corpus import Corpus
-    from lvmcore.evaluation.fivecat import Predictor
+    from lvmcore.evaluation.evaluate import Predictor
     from lvmcore.registry import Registry
 
 SPLITS = ("train", "val", "ood")
@@ -41,6 +41,7 @@ def _splits(ctx: click.Context, option: click.Parameter, text: str) -> tuple[str
     metavar="FILE|EXPR",
     help="The corpus; by default the one that the model was trained on, else wiki.",
 )
+@click.option("--protocol", type=click.Choice(["5cat", "5cat-2025"]), default="5cat", show_default=True)
 @click.option("--split", "splits", default="val,ood", show_default=True, callback=_splits, help="Splits to evaluate.")
 @click.option("--gates", "profile", default=None, metavar="PROFILE", help="The gate profile.  [default: table]")
 @click.option("--max-windows", type=click.IntRange(min=1), help="At most so many windows a split.  [default: all]")
@@ -53,6 +54,7 @@ def _splits(ctx: click.Context, option: click.Parameter, text: str) -> tuple[str
 def command(
     what: str,
     data: str | None,
+    protocol: str,
     splits: tuple[str, ...],
     profile: str | None,
     max_windows: int | None,
@@ -71,7 +73,7 @@ def command(
     lvm eval copy-last --data kjv
     """
     from lvmcore.corpora import open_corpus
-    from lvmcore.evaluation.fivecat import Protocol, evaluate, save_columns
+    from lvmcore.evaluation.fivecat import Evaluator, Settings, save_columns
     from lvmcore.files import to_json
 
     registry = open_registry(files, without)
@@ -83,7 +85,8 @@ def command(
     if run and not data and run.record["corpus"]["digest"] != corpus.digest:
         click.echo(f"lvm: note: '{variant['data']}' is no longer what the run was trained on", err=True)
     predictor, context = _predictor(what, run, corpus, registry, precision)
-    protocol = Protocol(
+    settings = Settings(
+        protocol=protocol,
         splits=splits,
         profile=profile or variant.get("gates") or base.gates,
         context=context,
@@ -91,16 +94,19 @@ def command(
     )
     out = console(stderr=as_json)
     with out.status(f"evaluating {what} on {corpus.info.name}"):
-        result = evaluate(predictor, corpus, registry, catalogue, protocol)
+        evaluator = Evaluator(corpus, registry, catalogue, settings)
+        result = evaluator.evaluate(predictor)
     if save and run:
         run.write_evaluation(result.document)
-        save_columns(run.path / "windows.safetensors", result.columns)
+        save_columns(run.path / "windows.safetensors", result.columns, evaluator.windows)
     if as_json:
         click.echo(to_json(result.document))
         return
-    from lvm_cli.tables import five_tests, reasons
+    from lvm_cli.tables import beside, five_tests, reasons
 
     out.print(five_tests(result.document))
+    if result.document["yardsticks"]:
+        out.print(beside(result.document))
     out.print(reasons(result.document))
 
 

@@ -37,7 +37,8 @@ class Display:
             disable=not console.is_terminal,
         )
         self.epochs = sum(stage.epochs for stage in variant.plan)
-        self.steps = 0
+        self.steps = self.batch_size = 0
+        self.evaluated = ""
         self.task: TaskID | None = None
         self._began = self._looked = 0.0
 
@@ -64,13 +65,13 @@ class Display:
 
     @hookimpl
     def lvm_stage_started(self, run: Run, stage: Stage, steps_per_epoch: int) -> None:
-        self.steps = steps_per_epoch
+        self.steps, self.batch_size = steps_per_epoch, stage.batch_size or self.variant.batch_size
         if self.variant.stages:
             self.console.print(f"[bold]    stage[/]  {stage.name}, {stage.epochs} epochs, {steps_per_epoch} steps each")
 
     @hookimpl
     def lvm_epoch_started(self, run: Run, epoch: int) -> None:
-        self._new_task(f"epoch {epoch}/{self.epochs}", self.steps)
+        self.task = self._new_task(f"epoch {epoch}/{self.epochs}", self.steps)
         self._began = self._looked = time.perf_counter()
 
     @hookimpl
@@ -79,9 +80,9 @@ class Display:
         if self.task is None or now - self._looked < REFRESH:
             return
         self._looked = now
-        speed = step / (now - self._began)
+        speed = step * self.batch_size / (now - self._began)
         facts = " ".join(f"{label} {float(value):.5f}" for label, value in terms.items())
-        self.progress.update(self.task, completed=step, facts=f"{speed:.1f} steps/s  {facts}")
+        self.progress.update(self.task, completed=step, facts=f"{speed:.0f} windows/s  {facts}")
 
     @hookimpl
     def lvm_epoch_finished(self, run: Run, record: dict[str, Any]) -> None:
@@ -97,16 +98,15 @@ class Display:
 
     def evaluating(self, what: str, done: int, total: int) -> None:
         """Progress of the evaluation: which predictor, how many windows of how many."""
-        description = f"5CAT {what if what in self._yardsticks else 'model'}"
-        if self.task is None or self.progress.tasks[-1].description != description:
-            self._new_task(description, total)
-            if description == "5CAT model":
-                self.console.print(f"[dim]evaluating the best weights on {total:,} windows: 14 passes each …[/]")
-        self.progress.update(self.task, completed=done)  # pyright: ignore[reportArgumentType]
+        if what != self.evaluated:
+            if not self.evaluated:
+                self.console.print(f"[dim]evaluating the best weights on {total:,} windows …[/]")
+            self.evaluated = what
+            self.task = self._new_task(f"5CAT {what}", total)
+        if self.task is not None:
+            self.progress.update(self.task, completed=done)
 
-    _yardsticks = frozenset({"oracle", "copy-last", "context-mean"})
-
-    def _new_task(self, description: str, total: int) -> None:
+    def _new_task(self, description: str, total: int) -> TaskID:
         if self.task is not None:
             self.progress.remove_task(self.task)
-        self.task = self.progress.add_task(description, total=total, facts="")
+        return self.progress.add_task(description, total=total, facts="")

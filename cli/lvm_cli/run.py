@@ -142,7 +142,7 @@ def overrides_by_stages(stages: tuple[Any, ...], overrides: dict[str, Any]) -> l
 
 
 def _report(out: Console, run: Run, registry: Registry, as_json: bool) -> None:
-    from lvm_cli.tables import five_tests, reasons
+    from lvm_cli.tables import beside, five_tests, reasons
     from lvmcore.comparison import compare
     from lvmcore.files import to_json
 
@@ -152,6 +152,7 @@ def _report(out: Console, run: Run, registry: Registry, as_json: bool) -> None:
     evaluation = run.evaluation()
     if evaluation:
         out.print(five_tests(evaluation))
+        out.print(beside(evaluation))
         out.print(reasons(evaluation))
     else:
         out.print("[yellow]nothing to evaluate:[/] no epoch gave finite weights")

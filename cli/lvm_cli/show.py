@@ -118,7 +118,7 @@ def _dedent(text: str) -> str:
 def _gates(catalogue: Catalogue, name: str) -> dict[str, Any]:
     shown: dict[str, Any] = {}
     for gate in catalogue.profiles[name]:
-        shown[f"{gate.letter} {gate.figure} {gate.split}"] = f"{gate.sign} {gate.threshold:g}"
+        shown[f"{gate.letter} {gate.figure} {gate.split}"] = gate.rule.text
     return shown
 
 

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from rich import box
+from rich.markup import escape
 from rich.table import Table
 
 TESTS = {
@@ -16,75 +17,115 @@ TESTS = {
     "E": "coherence bins",
 }
 
-FIGURES: tuple[tuple[str, str, tuple[str, ...]], ...] = (
-    ("", "cosine", ("cosine",)),
-    ("A", "s(+1), the target", ("A", "offsets", "+1")),
-    ("A", "s(0), the last row", ("A", "offsets", "0")),
-    ("A", "margin", ("A", "margin")),
-    ("B", "R@1", ("B", "all", "r1")),
-    ("B", "R@5", ("B", "all", "r5")),
-    ("B", "MRR", ("B", "all", "mrr")),
-    ("B", "R@5, unseen rows", ("B", "unseen", "r5")),
-    ("C", "shuffle", ("C", "shuffle")),
-    ("C", "reverse", ("C", "reverse")),
-    ("C", "leave one out", ("C", "leave_one_out")),
-    ("C", "repeat", ("C", "repeat")),
-    ("C", "foreign", ("C", "foreign")),
-    ("D", "score, 5 steps", ("D", "score")),
-    ("E", "low", ("E", "low", "cosine")),
-    ("E", "normal", ("E", "normal", "cosine")),
-    ("E", "high", ("E", "high", "cosine")),
-)
-RATES = {"R@1", "R@5", "R@5, unseen rows"}
+Path = tuple[str, ...]
+
+RATES = {"r1", "r5"}
+SIGNED = {"margin", "margin_last", "direction", "gain", "C"}
 
 
 def five_tests(evaluation: dict[str, Any]) -> Table:
-    """The five tests: figures of the model and the yardsticks on each split, and each letter's gate."""
-    splits = list(evaluation["splits"])
-    others = evaluation["yardsticks"]
-    gates = evaluation["gates"]
+    """The five tests: figures with their 95 % intervals on each split, and each letter's gate."""
+    splits, gates = evaluation["splits"], evaluation["gates"]
+    causal = evaluation.get("causal", {})
     table = Table(
-        title=f"{evaluation['protocol']} on {evaluation['corpus']['name']}, gates '{gates['profile']}': "
-        f"{gates['passed']}/{gates['of']} passed",
+        title=f"{evaluation['protocol']} on {escape(evaluation['corpus']['name'])}: {gates['passed']}/{gates['of']} of "
+        f"'{gates['profile']}'" + (f", {causal['passed']}/{causal['of']} of 'causal'" if causal else ""),
         title_justify="left",
         box=box.SIMPLE_HEAD,
         pad_edge=False,
     )
     table.add_column("test", no_wrap=True)
     table.add_column("figure", no_wrap=True)
-    for split in splits:
-        table.add_column(split.upper(), justify="right", style="bold", no_wrap=True)
-    for name in others:
-        table.add_column(f"{name}\n{splits[0].upper()}", justify="right", style="dim", no_wrap=True)
-    table.add_column("gate", no_wrap=True)
+    for name in splits:
+        table.add_column(f"{name.upper()}  [dim]95 %[/]", no_wrap=True)
+    table.add_column(escape(gates["profile"]), no_wrap=True)
+    if causal:
+        table.add_column("causal", no_wrap=True)
     previous = None
-    for letter, label, path in FIGURES:
+    for label, path in _rows(next(iter(splits.values()))):
+        letter = path[0] if path[0] in TESTS else ""
         first = letter != previous
         previous = letter
         table.add_row(
             f"{letter}  {TESTS[letter]}" if first and letter else "",
             label,
-            *(_text(evaluation["splits"][split], path, label) for split in splits),
-            *(_text(document["splits"][splits[0]], path, label) for document in others.values()),
-            _verdict(gates, letter) if first and letter else "",
+            *(_with_interval(_at(result, path), path) for result in splits.values()),
+            *(_verdict(profile, letter) if first and letter else "" for profile in (gates, causal) if profile),
         )
-    delta = evaluation["E_delta"]["value"]
-    if len(splits) > 1:
-        cells = ["–" if delta is None else f"{delta:.3f}", *[""] * (len(splits) - 1)]
-        table.add_row("", "delta of normal", *cells, *[""] * (len(others) + 1))
+    delta = evaluation["E_delta"]
+    table.add_row("", "|normal VAL − OOD|", _with_interval(delta, ("E",)))
+    for letter in [key for key in evaluation["gates"] if len(key) == 1 and key not in TESTS]:
+        table.add_row(letter, "", *[""] * len(splits), _verdict(gates, letter))
+    return table
+
+
+def _rows(result: dict[str, Any]) -> Iterator[tuple[str, Path]]:
+    yield "cosine", ("cosine",)
+    for name in result["A"]["offsets"]:
+        yield f"s({name})", ("A", "offsets", name)
+    for name in ("margin", "margin_last", "gain", "direction"):
+        if result["A"][name]["value"] is not None:
+            yield name.replace("_", " "), ("A", name)
+    for kind in ("all", "unseen"):
+        if result["B"][kind] is not None:
+            for name in ("r1", "r5", "mrr"):
+                label = {"r1": "R@1", "r5": "R@5", "mrr": "MRR"}[name]
+                yield f"{label}, {'all rows' if kind == 'all' else 'unseen rows'}", ("B", kind, name)
+    for name in ("shuffle", "reverse", "leave_one_out", "repeat", "foreign"):
+        yield name.replace("_", " "), ("C", name)
+    yield "score, 5 steps", ("D", "score")
+    for name in ("low", "normal", "high"):
+        yield name, ("E", name, "cosine")
+
+
+def beside(evaluation: dict[str, Any]) -> Table:
+    """The model and the yardsticks on the first split."""
+    split = next(iter(evaluation["splits"]))
+    table = Table(title=f"beside it, on {split.upper()}", title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False)
+    table.add_column("", no_wrap=True)
+    columns: dict[str, Path] = {
+        "cosine": ("cosine",),
+        "gain": ("A", "gain"),
+        "direction": ("A", "direction"),
+        "margin": ("A", "margin"),
+        "R@1": ("B", "all", "r1"),
+        "R@5": ("B", "all", "r5"),
+        "R@5 unseen": ("B", "unseen", "r5"),
+        "rollout": ("D", "score"),
+    }
+    for name in (*columns, evaluation["gates"]["profile"], "causal"):
+        table.add_column(name, justify="right", no_wrap=True)
+    for name, document in [("this model", evaluation), *evaluation["yardsticks"].items()]:
+        result = document["splits"][split]
+        cells = [_text(found["value"] if (found := _at(result, path)) else None, path) for path in columns.values()]
+        verdicts = [f"{document[key]['passed']}/{document[key]['of']}" for key in ("gates", "causal")]
+        table.add_row(name, *cells, *verdicts, style="bold" if document is evaluation else "dim")
     return table
 
 
 def reasons(evaluation: dict[str, Any]) -> str:
-    """Why the letters that did not pass, did not; and what was not evaluated."""
-    return "\n".join(_reasons(evaluation))
+    """What to be careful about, and why the letters that did not pass, did not."""
+    lines = [f"[yellow]note[/]  {escape(warning)}" for warning in evaluation.get("warnings", [])]
+    for key in ("gates", "causal"):
+        verdict = evaluation.get(key, {})
+        for letter, why in verdict.get("why", {}).items():
+            lines.append(f"[bold]{escape(verdict['profile'])} {letter}[/]  {escape(why)}")
+    return "\n".join(lines)
 
 
-def _reasons(evaluation: dict[str, Any]) -> Iterator[str]:
-    for split in evaluation.get("empty_splits", []):
-        yield f"{split.upper()} holds no window and was not evaluated"
-    for letter, why in evaluation["gates"]["why"].items():
-        yield f"{letter} not passed: {why}"
+def _at(node: Any, path: Path) -> dict[str, Any] | None:
+    for key in path:
+        node = node[key] if node is not None else None
+    return node
+
+
+def _with_interval(figure: dict[str, Any] | None, path: Path) -> str:
+    if figure is None or figure["value"] is None:
+        return "–"
+    text = f"{_text(figure['value'], path):>7}"
+    if figure["low"] is None:
+        return text
+    return f"{text}  [dim]{_text(figure['low'], path)} … {_text(figure['high'], path)}[/]"
 
 
 def _verdict(gates: dict[str, Any], letter: str) -> str:
@@ -93,14 +134,10 @@ def _verdict(gates: dict[str, Any], letter: str) -> str:
     return {True: "[green]pass[/]", False: "[red]fail[/]", None: "[yellow]not measurable[/]"}[gates[letter]]
 
 
-def _text(node: Any, path: tuple[str, ...], label: str) -> str:
-    for key in path:
-        node = node[key]
-    value = node["value"]
+def _text(value: float | None, path: Path) -> str:
     if value is None:
         return "–"
-    signed = path[0] == "C" or label == "margin"
-    if label in RATES:
+    if path[-1] in RATES:
         return f"{value:.1%}"
     value = round(value, 3) + 0.0  # no −0.000
-    return f"{value:+.3f}" if signed else f"{value:.3f}"
+    return f"{value:+.3f}" if SIGNED & {path[0], path[-1]} else f"{value:.3f}"

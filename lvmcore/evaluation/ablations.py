@@ -40,7 +40,7 @@ def measure(chunk: Chunk) -> dict[str, Tensor]:
     foreign = torch.cat([context[:, :-1], chunk.batch.corpus.rows(foreign_row)[:, None]], 1)
     return {
         "C/shuffle": delta(context.gather(1, order[..., None].expand_as(context))),
-        "C/reverse": delta(context.flip(1)),
+        "C/reverse": cosine(chunk.reversed, chunk.batch.target) - chunk.cos_next,
         "C/leave_one_out": left_out.mean(0),
         "C/repeat": delta(context[:, -1:].expand_as(context)),
         "C/foreign": where(there, delta(foreign)),

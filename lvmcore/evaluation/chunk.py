@@ -26,6 +26,8 @@ class Chunk:
     keys: ContentKeys
     sees_target: bool = False
     """True for the oracle: it has no answer to an ablated context."""
+    filter: Predict | None = None
+    """The six-scalar filter that gain and direction are measured against; None where it could not be fit."""
 
     def predict(self, context: Tensor, target: Tensor | None = None) -> Tensor:
         """Unit predictions (B, D) float32."""
@@ -36,6 +38,23 @@ class Chunk:
     def prediction(self) -> Tensor:
         """The base prediction (B, D), shared by all tests."""
         return self.predict(self.batch.context)
+
+    @cached_property
+    def reversed(self) -> Tensor:
+        """The prediction from the context read backwards (B, D), shared by C and direction."""
+        return self.predict(self.batch.context.flip(1))
+
+    @cached_property
+    def gain(self) -> Tensor:
+        """(B,): cos(p, x_t) less the filter's; NaN without a filter."""
+        if self.filter is None:
+            return torch.full_like(self.cos_next, torch.nan)
+        return self.cos_next - cosine(self.filtered(self.batch.context), self.batch.target)
+
+    def filtered(self, context: Tensor) -> Tensor:
+        """The filter's unit prediction (B, D)."""
+        assert self.filter is not None
+        return F.normalize(self.filter(context, self.batch.target).float(), dim=-1)
 
     @cached_property
     def cos_next(self) -> Tensor:

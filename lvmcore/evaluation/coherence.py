@@ -38,7 +38,8 @@ def measure(chunk: Chunk) -> dict[str, Tensor]:
         "normal": (coherence >= LOW) & (coherence <= HIGH),
         "high": coherence > HIGH,
     }
-    return {f"E/{name}": where(inside, chunk.cos_next) for name, inside in bins.items()}
+    columns = {f"E/{name}": where(inside, chunk.cos_next) for name, inside in bins.items()}
+    return columns | {f"E/{name}/gain": where(inside, chunk.gain) for name, inside in bins.items()}
 
 
 def report(statistics: Statistics) -> CoherenceBins:

@@ -11,6 +11,7 @@ from lvmcore.corpus import SPLITS, Batch, Corpus
 
 # Odd 64-bit constants of the splitmix64 finaliser (Steele, Lea, Flood 2014), as signed integers
 _GOLDEN = 0x9E3779B97F4A7C15 - (1 << 64)
+_BLOCK = 1 << 14
 _MIX_1 = 0xBF58476D1CE4E5B9 - (1 << 64)
 _MIX_2 = 0x94D049BB133111EB - (1 << 64)
 
@@ -51,10 +52,8 @@ class ContentKeys:
     def _row_keys(self) -> Tensor:
         """(N,) int64: a hash of each stored row, its values as float16 so that the storage type is no matter."""
         keys = torch.empty(len(self.corpus), dtype=torch.int64)
-        factors = mix(torch.arange(1, self.corpus.dim + 1)) | 1
-        for start in range(0, len(self.corpus), 1 << 14):
-            bits = self.corpus.vectors[start : start + (1 << 14)].half().view(torch.int16).long()
-            keys[start : start + (1 << 14)] = mix((bits * factors).sum(1))
+        for start in range(0, len(self.corpus), _BLOCK):
+            keys[start : start + _BLOCK] = content_keys(self.corpus.vectors[start : start + _BLOCK])
         return keys
 
     @cached_property
@@ -62,6 +61,13 @@ class ContentKeys:
         """The rows of the split, ordered by what they hold."""
         rows = (self.corpus.splits == SPLITS.index(self.split))[self.corpus.article_of].nonzero().squeeze(1)
         return rows[self._row_keys[rows].argsort()]
+
+
+def content_keys(rows: Tensor, seed: int = 0) -> Tensor:
+    """One 64-bit key for each context (B, C, D) → (B,) int64, from its values rounded to float16."""
+    bits = rows.half().flatten(1).contiguous().view(torch.int16).long()  # (B, C·D)
+    factors = mix(torch.arange(1, bits.shape[1] + 1, device=rows.device)) | 1
+    return mix((bits * factors).sum(1) + seed)
 
 
 def mix(key: Tensor) -> Tensor:

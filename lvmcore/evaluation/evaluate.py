@@ -1,9 +1,8 @@
-"""5CAT: the five tests over the windows of a corpus, batched."""
+"""The tests of a protocol over the windows of a corpus, batched; and the figures of the columns they give."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
 
 import attrs
 import numpy as np
@@ -14,14 +13,23 @@ from lvmcore.corpus import Corpus, Windows
 from lvmcore.evaluation import ablations, coherence, offsets, retrieval, rollout
 from lvmcore.evaluation.chunk import Chunk, Predict
 from lvmcore.evaluation.content import ContentKeys
+from lvmcore.evaluation.protocols import FIVECAT, Protocol, Test
 from lvmcore.evaluation.result import Measured, SplitResult
 from lvmcore.evaluation.statistics import Figure, Statistics
 
-TESTS = (offsets.measure, retrieval.measure, ablations.measure, rollout.measure, coherence.measure)
 BATCH = 256
 
 Columns = dict[str, np.ndarray]
 """Per-window figures by name, such as `A/+1` or `C/shuffle`: (W,) float32, NaN where not measurable."""
+
+
+@attrs.frozen(eq=False)
+class Predictor:
+    """Anything that can be evaluated, under its name."""
+
+    name: str
+    predict: Predict
+    sees_target: bool = False
 
 
 def evaluation_windows(
@@ -41,11 +49,11 @@ def evaluation_windows(
 
 @torch.inference_mode()
 def columns_of(
-    predictor: Predict,
+    predictor: Predictor,
     windows: Windows,
+    tests: Sequence[Test] | None = None,
     *,
-    tests: Sequence[Callable[[Chunk], Mapping[str, Tensor]]] = TESTS,
-    sees_target: bool = False,
+    filter: Predict | None = None,
     seed: int = 0,
     batch_size: int = BATCH,
     progress: Callable[[int], None] = lambda windows: None,
@@ -53,13 +61,16 @@ def columns_of(
     """Run tests over all windows of a split. Memory grows by the figures alone, not by the vectors.
 
     Args:
+        tests: those of `5cat` by default.
+        filter: what gain and direction are measured against.
         progress: told the number of windows after each batch.
     """
+    tests = FIVECAT.tests() if tests is None else tests
     keys = ContentKeys(windows.corpus, windows.split, seed)
-    columns: Columns = {"article": windows.corpus.article_of[windows.targets].numpy()}
+    columns: Columns = {}
     done = 0
     for batch in windows.batches(batch_size):
-        chunk = Chunk(batch, predictor, keys, sees_target)
+        chunk = Chunk(batch, predictor.predict, keys, predictor.sees_target, filter)
         part: dict[str, Tensor] = {"cosine": chunk.cos_next}
         for test in tests:
             part |= test(chunk)
@@ -68,16 +79,23 @@ def columns_of(
             column[done : done + len(values)] = values.float().numpy()
         done += len(batch.targets)
         progress(len(batch.targets))
+    if "A/+1" in columns:
+        columns |= offsets.margins(columns)
     return columns
 
 
-def split_result(columns: Columns, context: int) -> SplitResult:
+def statistics_of(columns: Columns, windows: Windows, resamples: int = 0, seed: int = 0) -> Statistics:
+    """The columns' means, article by article."""
+    return Statistics(columns, windows.corpus.article_of[windows.targets].numpy(), resamples, seed)
+
+
+def split_result(statistics: Statistics, offset_names: list[str]) -> SplitResult:
     """The figures of one split."""
-    statistics = Statistics(columns, columns["article"])
     return SplitResult(
         cosine=statistics.figure("cosine"),
         windows=statistics.count("cosine"),
-        A=offsets.report(statistics, context),
+        articles=statistics.articles,
+        A=offsets.report(statistics, offset_names),
         B=retrieval.report(statistics),
         C=ablations.report(statistics),
         D=rollout.report(statistics),
@@ -85,31 +103,31 @@ def split_result(columns: Columns, context: int) -> SplitResult:
     )
 
 
-def measured(columns: Mapping[str, Columns], context: int) -> Measured:
-    """All splits and what compares them."""
-    splits = {split: split_result(found, context) for split, found in columns.items()}
-    normal = [result.E.normal.cosine.value for result in splits.values()]
-    both = len(normal) == 2 and None not in normal
-    return Measured(splits, Figure(abs(normal[0] - normal[1]) if both else None))  # pyright: ignore
+def measured(statistics: Mapping[str, Statistics], protocol: Protocol, context: int) -> Measured:
+    """All splits, and what compares them: |normal(VAL) − normal(OOD)| of test E."""
+    splits = {split: split_result(found, protocol.offsets(context)) for split, found in statistics.items()}
+    if not {"val", "ood"} <= set(statistics):
+        return Measured(splits, Figure(None))
+    difference = statistics["val"].estimate("E/normal").minus(statistics["ood"].estimate("E/normal")).figure()
+    return Measured(splits, _absolute(difference))
 
 
-def document_of(result: Measured) -> dict[str, Any]:
-    """The nested JSON form."""
-    return attrs.asdict(result)
+def _absolute(figure: Figure) -> Figure:
+    if figure.value is None or figure.low is None or figure.high is None:
+        return Figure(None if figure.value is None else abs(figure.value))
+    ends = sorted((abs(figure.low), abs(figure.high)))
+    return Figure(abs(figure.value), 0.0 if figure.low <= 0 <= figure.high else ends[0], ends[1])
 
 
-def validate(predictor: Predict, windows: Windows) -> dict[str, float]:
+def validate(predict: Predict, windows: Windows) -> dict[str, float]:
     """What is watched after each epoch: cosine, the mse of the unit prediction, margin, R@1 and R@5."""
-    columns = columns_of(predictor, windows, tests=(offsets.measure, retrieval.measure))
-    statistics = Statistics(columns, columns["article"])
-    cosine = float(statistics.mean("cosine")[0])
-    sweep = offsets.report(statistics, windows.context)
-    among = retrieval.report(statistics).all
-    nan = float("nan")
+    columns = columns_of(Predictor("validation", predict), windows, (offsets.measure, retrieval.measure))
+    statistics = statistics_of(columns, windows)
+    cosine = statistics.value("cosine")
     return {
         "val_loss": 2 * (1 - cosine) / windows.corpus.dim,
         "val_cos": cosine,
-        "margin": nan if sweep.margin.value is None else sweep.margin.value,
-        "r1": nan if among.r1.value is None else among.r1.value,
-        "r5": nan if among.r5.value is None else among.r5.value,
+        "margin": statistics.value("A/margin"),
+        "r1": statistics.value("B/all/r1"),
+        "r5": statistics.value("B/all/r5"),
     }

@@ -3,37 +3,61 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 import attrs
+import numpy as np
 import safetensors.numpy
 import torch
 from torch import Tensor
 
-from lvmcore.corpus import Corpus
+from lvmcore.corpus import Corpus, Windows
+from lvmcore.errors import LvmError
+from lvmcore.evaluation.cache import YardstickCache
 from lvmcore.evaluation.chunk import Predict
-from lvmcore.evaluation.evaluate import BATCH, Columns, columns_of, document_of, evaluation_windows, measured
+from lvmcore.evaluation.evaluate import (
+    BATCH,
+    Columns,
+    Predictor,
+    columns_of,
+    evaluation_windows,
+    measured,
+    statistics_of,
+)
 from lvmcore.evaluation.gates import judge
-from lvmcore.evaluation.result import PROTOCOL, SCHEMA
-from lvmcore.expression import Term
+from lvmcore.evaluation.protocols import Protocol, protocol_of
+from lvmcore.evaluation.result import SCHEMA
+from lvmcore.evaluation.statistics import FEW
+from lvmcore.expression import Term, parse_one
 from lvmcore.files import write_whole
 from lvmcore.precision import autocast
 from lvmcore.registry import Registry
 from lvmcore.variants import Catalogue
 
+FILTER = "filter"
+"""The yardstick that gain and direction are measured against."""
+ORACLE = "oracle"
+CAUSAL = "causal"
+"""The profile that is printed beside whichever was asked for."""
+
+COMPARED = {"A.cosine": "cosine", "B.unseen.r5": "B/unseen/r5", "D.score": "D/score"}
+"""Figures that models and cheats are compared by, window by window → their columns."""
+
 
 @attrs.frozen(kw_only=True)
-class Protocol:
+class Settings:
     """How to evaluate."""
 
+    protocol: str = "5cat"
     splits: tuple[str, ...] = ("val", "ood")
     profile: str = "table"
     context: int = 5
     max_windows: int | None = None
     batch_size: int = BATCH
     seed: int = 0
+    yardsticks: bool = True
 
 
 @attrs.frozen
@@ -42,15 +66,6 @@ class Evaluation:
 
     document: dict[str, Any]
     columns: dict[str, Columns]
-
-
-@attrs.frozen(eq=False)
-class Predictor:
-    """Anything that can be evaluated, under its name."""
-
-    name: str
-    predict: Predict
-    sees_target: bool = False
 
 
 def predictor_of_model(name: str, model: torch.nn.Module, precision: str = "fp32") -> Predictor:
@@ -63,14 +78,159 @@ def predictor_of_model(name: str, model: torch.nn.Module, precision: str = "fp32
     return Predictor(name, predict)
 
 
-def yardstick(name: str, corpus: Corpus, registry: Registry) -> Predictor:
-    """A predictor that needs no training, by name."""
-    term = Term(name)
+def yardstick(text: str, corpus: Corpus, registry: Registry, context: int = 5) -> Predictor:
+    """A predictor that needs no training, by name or expression.
+
+    Raises:
+        LvmError: unknown, or it has nothing to be fit on.
+    """
+    term = parse_one(text)
     component = registry.make("predictor", term)
-    built = component.build(corpus)
+    built = component.build(corpus, context)
     if getattr(component, "sees_target", False):
-        return Predictor(name, built, sees_target=True)
-    return Predictor(name, lambda context, _: built(context))
+        return Predictor(term.name, built, sees_target=True)
+    return Predictor(term.name, lambda rows, _: built(rows))
+
+
+class Evaluator:
+    """Evaluates predictors on one corpus; the yardsticks are measured once.
+
+    Args:
+        progress: told the predictor's name, the windows done and the windows in all.
+    """
+
+    def __init__(
+        self,
+        corpus: Corpus,
+        registry: Registry,
+        catalogue: Catalogue,
+        settings: Settings,
+        progress: Callable[[str, int, int], None] = lambda what, done, total: None,
+    ) -> None:
+        self.corpus, self.registry, self.catalogue, self.settings = corpus, registry, catalogue, settings
+        self.progress = progress
+        self.protocol: Protocol = protocol_of(settings.protocol)
+        self.profiles = {name: catalogue.profile(name) for name in {settings.profile: 0, CAUSAL: 0}}
+        self.windows = evaluation_windows(corpus, settings.splits, settings.context, settings.max_windows)
+        self.total = sum(map(len, self.windows.values()))
+        self.cheats = {found.name for found in registry.all("predictor")} - {ORACLE}
+        self.warnings = self._warnings()
+        self.filter = self._filter()
+
+    def evaluate(self, predictor: Predictor) -> Evaluation:
+        """Measure a predictor and, beside it, every registered yardstick."""
+        began = time.perf_counter()
+        own, columns = self._measure(predictor)
+        others = self._yardsticks() if self.settings.yardsticks else {}
+        compared = {name: found for name, (_, found) in others.items()} | {predictor.name: _compared(columns)}
+        document = {
+            "schema": SCHEMA,
+            "protocol": self.protocol.name,
+            "model": predictor.name,
+            "corpus": {"name": self.corpus.info.name, "digest": self.corpus.digest},
+            "seed": self.settings.seed,
+            "max_windows": self.settings.max_windows,
+            "empty_splits": [split for split in self.settings.splits if split not in self.windows],
+            "warnings": self.warnings,
+            **self._judged(predictor.name, own, compared),
+            "yardsticks": {name: self._judged(name, found, compared) for name, (found, _) in others.items()},
+        }
+        document["seconds"] = round(time.perf_counter() - began, 3)
+        self.registry.plugins.hook.lvm_evaluated(model=predictor, result=document)
+        return Evaluation(document, columns)
+
+    def _measure(self, predictor: Predictor) -> tuple[dict[str, Any], dict[str, Columns]]:
+        """The figures of one predictor on every split, and its columns."""
+        done = 0
+
+        def tell(count: int) -> None:
+            nonlocal done
+            done += count
+            self.progress(predictor.name, done, self.total)
+
+        columns = {
+            split: columns_of(
+                predictor,
+                found,
+                self.protocol.tests(),
+                filter=self.filter,
+                seed=self.settings.seed,
+                batch_size=self.settings.batch_size,
+                progress=tell,
+            )
+            for split, found in self.windows.items()
+        }
+        statistics = {
+            split: statistics_of(found, self.windows[split], self.protocol.resamples, self.settings.seed + i)
+            for i, (split, found) in enumerate(columns.items())
+        }
+        return attrs.asdict(measured(statistics, self.protocol, self.settings.context)), columns
+
+    def _yardsticks(self) -> dict[str, tuple[dict[str, Any], dict[str, Columns]]]:
+        """Figures and compared columns of every yardstick that can be built, kept from an earlier evaluation."""
+        found: dict[str, tuple[dict[str, Any], dict[str, Columns]]] = {}
+        for registered in self.registry.all("predictor"):
+            cache = YardstickCache(self.corpus.digest, registered, self.settings, self.protocol.name)
+            if (kept := cache.read()) is not None:
+                found[registered.name] = kept
+                continue
+            try:
+                dist = registered.plugin.dist
+                built = yardstick(
+                    str(Term(registered.name, dist=dist)), self.corpus, self.registry, self.settings.context
+                )
+            except LvmError as problem:
+                self.warnings.append(f"yardstick {registered.name} left out: {problem.what}")
+                continue
+            document, columns = self._measure(built)
+            found[registered.name] = document, _compared(columns)
+            cache.write(*found[registered.name])
+        return found
+
+    def _judged(self, name: str, own: dict[str, Any], compared: Mapping[str, dict[str, Columns]]) -> dict[str, Any]:
+        """The figures with the differences from the cheats and the gates."""
+        cheats = {other: compared[other] for other in compared if other in self.cheats and other != name}
+        differences = {
+            split: self._differences(
+                split, compared[name][split], {cheat: found[split] for cheat, found in cheats.items()}
+            )
+            for split in self.windows
+        }
+        result = {**own, "differences": differences}
+        gates = {profile: judge(profile, rules, result).document() for profile, rules in self.profiles.items()}
+        return {**result, "gates": gates[self.settings.profile], CAUSAL: gates[CAUSAL]}
+
+    def _differences(self, split: str, own: Columns, cheats: dict[str, Columns]) -> dict[str, Any]:
+        """Own figure less each cheat's on the same windows, with its paired interval."""
+        pairs: Columns = {
+            f"{cheat} {figure}": own[column] - theirs[column]
+            for cheat, theirs in cheats.items()
+            for figure, column in COMPARED.items()
+            if column in own and column in theirs
+        }
+        statistics = statistics_of(pairs, self.windows[split], self.protocol.resamples, self.settings.seed)
+        found: dict[str, Any] = {cheat: {} for cheat in cheats}
+        for pair in pairs:
+            cheat, figure = pair.split(" ")
+            found[cheat][figure] = attrs.asdict(statistics.figure(pair))
+        return found
+
+    def _filter(self) -> Predict | None:
+        if not self.protocol.resamples:  # 5cat-2025 knows neither gain nor direction
+            return None
+        try:
+            return yardstick(FILTER, self.corpus, self.registry, self.settings.context).predict
+        except LvmError as problem:
+            self.warnings.append(f"gain and direction are not measured: {problem.what}")
+            return None
+
+    def _warnings(self) -> list[str]:
+        said = [f"{s} holds no window and was not evaluated" for s in self.settings.splits if s not in self.windows]
+        for split, found in self.windows.items():
+            articles = len(np.unique(self.corpus.article_of[found.targets].numpy()))
+            if articles < FEW and self.protocol.resamples:
+                said.append(f"{split} holds {articles} articles: below {FEW}, intervals cover less often than 95 %")
+        return said
 
 
 def evaluate(
@@ -78,61 +238,23 @@ def evaluate(
     corpus: Corpus,
     registry: Registry,
     catalogue: Catalogue,
-    protocol: Protocol,
-    *,
+    settings: Settings,
     progress: Callable[[str, int, int], None] = lambda what, done, total: None,
 ) -> Evaluation:
-    """Evaluate a predictor and, beside it, every registered yardstick.
-
-    Args:
-        progress: told the predictor's name, the windows done and the windows in all.
-    """
-    began = time.perf_counter()
-    profile = catalogue.profile(protocol.profile)
-    windows = evaluation_windows(corpus, protocol.splits, protocol.context, protocol.max_windows)
-    total = sum(map(len, windows.values()))
-
-    def run(one: Predictor) -> tuple[dict[str, Any], dict[str, Columns]]:
-        done = 0
-
-        def tell(count: int) -> None:
-            nonlocal done
-            done += count
-            progress(one.name, done, total)
-
-        columns = {
-            split: columns_of(
-                one.predict,
-                found,
-                sees_target=one.sees_target,
-                seed=protocol.seed,
-                batch_size=protocol.batch_size,
-                progress=tell,
-            )
-            for split, found in windows.items()
-        }
-        result = document_of(measured(columns, protocol.context))
-        return result | {"gates": judge(protocol.profile, profile, result).document()}, columns
-
-    own, columns = run(predictor)
-    others = [found.name for found in registry.all("predictor")]
-    document = {
-        "schema": SCHEMA,
-        "protocol": PROTOCOL,
-        "model": predictor.name,
-        "corpus": {"name": corpus.info.name, "digest": corpus.digest},
-        "seed": protocol.seed,
-        "max_windows": protocol.max_windows,
-        "empty_splits": [split for split in protocol.splits if split not in windows],
-        **own,
-        "yardsticks": {name: run(yardstick(name, corpus, registry))[0] for name in others},
-    }
-    document["seconds"] = round(time.perf_counter() - began, 3)
-    registry.plugins.hook.lvm_evaluated(model=predictor, result=document)
-    return Evaluation(document, columns)
+    """Evaluate one predictor with the yardsticks beside it."""
+    return Evaluator(corpus, registry, catalogue, settings, progress).evaluate(predictor)
 
 
-def save_columns(path: Path, columns: dict[str, Columns]) -> None:
+def _compared(columns: dict[str, Columns]) -> dict[str, Columns]:
+    wanted = set(COMPARED.values())
+    return {split: {name: c for name, c in found.items() if name in wanted} for split, found in columns.items()}
+
+
+def save_columns(path: Path, columns: dict[str, Columns], windows: Mapping[str, Windows]) -> None:
     """Keep the per-window figures, so that two runs can be compared without their models."""
-    flat = {f"{split}/{name}": column for split, found in columns.items() for name, column in found.items()}
+    flat: dict[str, np.ndarray] = {}
+    for split, found in columns.items():
+        flat |= {f"{split}/{name}": column for name, column in found.items()}
+        flat[f"{split}/row"] = windows[split].targets.numpy()
+        flat[f"{split}/article"] = windows[split].corpus.article_of[windows[split].targets].numpy()
     write_whole(path, safetensors.numpy.save(flat, metadata={"lvm": '{"schema": 1, "kind": "windows"}'}))

@@ -32,9 +32,8 @@ def offset_names(context: int) -> list[str]:
 
 def measure(chunk: Chunk) -> dict[str, Tensor]:
     """s(k) of each window for which every row of the sweep exists."""
-    context = chunk.batch.length
     columns, complete = {}, None
-    for name in offset_names(context):
+    for name in offset_names(chunk.batch.length):
         rows, inside = chunk.batch.at(int(name) - 1)
         columns[f"A/{name}"] = cosine(chunk.prediction, rows)
         complete = inside if complete is None else complete & inside
@@ -42,14 +41,28 @@ def measure(chunk: Chunk) -> dict[str, Tensor]:
     return {name: where(complete, values) for name, values in columns.items()}
 
 
-def report(statistics: Statistics, context: int) -> OffsetSweep:
+def margins(columns: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """The margin's columns: s(+1) − s(k) of the offset k whose mean is the largest of the others, and of k = 0.
+
+    The offset is chosen by the means over the split, and stays that of the split when articles are resampled.
+    """
+    sweep = {
+        name: column for name, column in columns.items() if name.startswith("A/") and name[2:].lstrip("+-").isdigit()
+    }
+    target = sweep.pop("A/+1")
+    if np.isnan(target).all():
+        return {}
+    rival = max(sweep, key=lambda name: np.nanmean(sweep[name], dtype=np.float64))
+    found = {"A/margin": target - sweep[rival]}
+    return found | ({"A/margin_last": target - sweep["A/0"]} if "A/0" in sweep else {})
+
+
+def report(statistics: Statistics, names: list[str]) -> OffsetSweep:
     """margin = s(+1) − the largest other mean; margin_last = s(+1) − s(0)."""
-    means = {name: statistics.mean(f"A/{name}") for name in offset_names(context)}
-    others = np.stack([mean for name, mean in means.items() if name != "+1"])
     return OffsetSweep(
-        offsets={name: statistics.figure(mean) for name, mean in means.items()},
-        margin=statistics.figure(means["+1"] - others.max(0)),
-        margin_last=statistics.figure(means["+1"] - means["0"]),
+        offsets={name: statistics.figure(f"A/{name}") for name in names},
+        margin=statistics.figure("A/margin"),
+        margin_last=statistics.figure("A/margin_last"),
         direction=statistics.figure("A/direction"),
         gain=statistics.figure("A/gain"),
         windows=statistics.count("A/+1"),

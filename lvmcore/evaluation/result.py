@@ -14,7 +14,6 @@ from lvmcore.evaluation.rollout import Rollout
 from lvmcore.evaluation.statistics import Figure
 
 SCHEMA = 1
-PROTOCOL = "5cat"
 
 
 @attrs.frozen
@@ -23,6 +22,7 @@ class SplitResult:
 
     cosine: Figure
     windows: int
+    articles: int
     A: OffsetSweep
     B: RetrievalResult
     C: Ablations

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import attrs
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -33,7 +34,8 @@ class RetrievalResult:
     """Retrieval among all rows of the article, and among those that are not in the context."""
 
     all: Retrieval
-    unseen: Retrieval
+    unseen: Retrieval | None
+    """None under `5cat-2025`, which knows no such candidates."""
 
 
 def measure(chunk: Chunk) -> dict[str, Tensor]:
@@ -98,14 +100,18 @@ def _figures(kind: str, rank: Tensor, count: Tensor) -> dict[str, Tensor]:
 
 
 def report(statistics: Statistics) -> RetrievalResult:
-    return RetrievalResult(*(_report(statistics, kind) for kind in ("all", "unseen")))
+    kinds = [
+        _report(statistics, kind) if f"B/{kind}/rank" in statistics.columns else None for kind in ("all", "unseen")
+    ]
+    assert kinds[0] is not None
+    return RetrievalResult(kinds[0], kinds[1])
 
 
 def _report(statistics: Statistics, kind: str) -> Retrieval:
     names = ("r1", "r5", "mrr", "chance_r1", "chance_r5", "chance_mrr")
-    duplicates = statistics.columns[f"B/{kind}/duplicates"]
+    duplicates = statistics.columns.get(f"B/{kind}/duplicates", np.zeros(0))
     return Retrieval(
-        *(statistics.figure(f"B/{kind}/{name}") for name in names),
+        *(statistics.figure(f"B/{kind}/{name}", bounds=(0, 1)) for name in names),
         windows=statistics.count(f"B/{kind}/rank"),
         skipped_articles=statistics.articles_without(f"B/{kind}/rank"),
         duplicates=int((duplicates > 0).sum()),

@@ -1,11 +1,23 @@
-"""From per-window figures to means over the windows of a split, article by article."""
+"""From per-window columns to figures of a split, each with an interval from a bootstrap over articles.
+
+Windows of one article overlap, so articles are what is drawn. Every figure is the mean of a column, a ratio
+Σ sums / Σ counts over articles; its interval is the bootstrap-t of that ratio (Efron & Tibshirani 1993,
+chapter 12), which covers as it should from 20 articles on, where a percentile interval is too short.
+"""
 
 from __future__ import annotations
 
+from functools import cached_property
 from typing import Any
 
 import attrs
 import numpy as np
+
+RESAMPLES = 1000
+FEW = 20
+"""Below this number of articles an interval covers less often than it says."""
+_TAILS = (0.025, 0.975)
+_BLOCK = 50
 
 
 @attrs.frozen
@@ -17,56 +29,157 @@ class Figure:
     high: float | None = None
 
 
-class Statistics:
-    """Means of per-window columns under one or several weightings of the articles.
+@attrs.frozen(eq=False)
+class Estimate:
+    """A mean with its standard error, and the same two of every resample (R,)."""
 
-    The first weighting counts every article once and gives the value itself; resampled weightings beside it
-    give intervals, since every figure is a function of such means.
+    value: float
+    error: float
+    values: np.ndarray
+    errors: np.ndarray
+
+    def figure(self, bounds: tuple[float, float] = (-np.inf, np.inf)) -> Figure:
+        """Value and bootstrap-t interval, cut to the range the figure can have."""
+        if not np.isfinite(self.value):
+            return Figure(None)
+        if not len(self.values) or not np.isfinite(self.error):
+            return Figure(self.value)
+        if self.error == 0:
+            return Figure(self.value, self.value, self.value)
+        usable = (self.errors > 0) & np.isfinite(self.values)
+        if not usable.any():
+            return Figure(self.value)
+        pivots = (self.values[usable] - self.value) / self.errors[usable]
+        below, above = np.quantile(pivots, _TAILS)
+        low, high = self.value - above * self.error, self.value - below * self.error
+        return Figure(self.value, float(np.clip(low, *bounds)), float(np.clip(high, *bounds)))
+
+    def minus(self, other: Estimate) -> Estimate:
+        """The difference of two independent estimates, such as of two splits."""
+        return Estimate(
+            self.value - other.value,
+            float(np.hypot(self.error, other.error)),
+            self.values - other.values,
+            np.hypot(self.errors, other.errors),
+        )
+
+
+class Statistics:
+    """Means of per-window columns, with what a bootstrap over articles says of them.
 
     Args:
         columns: name → (W,) float, NaN where a window lacks the figure.
         articles: (W,) the article of each window.
+        resamples: number of resamples; 0 gives values without intervals.
+        seed: of the resampling.
     """
 
-    def __init__(self, columns: dict[str, np.ndarray], articles: np.ndarray) -> None:
-        _, self._group = np.unique(articles, return_inverse=True)
-        self.articles = int(self._group.max()) + 1 if len(self._group) else 0
-        self.weights = np.ones((1, self.articles))
+    def __init__(self, columns: dict[str, np.ndarray], articles: np.ndarray, resamples: int = 0, seed: int = 0) -> None:
         self.columns = columns
+        self._group = np.unique(articles, return_inverse=True)[1]
+        self.articles = int(self._group.max()) + 1 if len(self._group) else 0
+        self.resamples, self.seed = resamples, seed
+        self._names = {name: i for i, name in enumerate(columns)}
 
-    def mean(self, name: str) -> np.ndarray:
-        """(K,) the mean of a column under each weighting; NaN where no window has it."""
-        column = self.columns.get(name)
-        if column is None:
-            return np.full(len(self.weights), np.nan)
-        there = ~np.isnan(column)
-        sums = np.bincount(self._group, np.where(there, column, 0.0), self.articles)
-        counts = np.bincount(self._group, there, self.articles)
-        with np.errstate(invalid="ignore", divide="ignore"):
-            return (self.weights @ sums) / (self.weights @ counts)
+    def estimate(self, name: str) -> Estimate:
+        """The mean of a column, with what the resamples say; NaN where no window has it."""
+        if name not in self._names:
+            nothing = np.full(self.resamples, np.nan)
+            return Estimate(float("nan"), float("nan"), nothing, nothing)
+        i = self._names[name]
+        values, errors = self._resampled
+        return Estimate(float(self._values[i]), float(self._errors[i]), values[:, i], errors[:, i])
 
-    def figure(self, name_or_means: str | np.ndarray) -> Figure:
-        """The figure of a column, or of means combined by the caller."""
-        means = self.mean(name_or_means) if isinstance(name_or_means, str) else name_or_means
-        return Figure(float(means[0]) if np.isfinite(means[0]) else None)
+    def figure(self, name: str, bounds: tuple[float, float] = (-np.inf, np.inf)) -> Figure:
+        """The figure of a column."""
+        return self.estimate(name).figure(bounds)
+
+    def value(self, name: str) -> float:
+        """The mean of a column without its interval."""
+        return float(self._values[self._names[name]]) if name in self._names else float("nan")
 
     def count(self, name: str) -> int:
         """How many windows have a column."""
-        column = self.columns.get(name)
-        return 0 if column is None else int((~np.isnan(column)).sum())
+        return 0 if name not in self._names else int((~np.isnan(self.columns[name])).sum())
 
     def articles_without(self, name: str) -> int:
         """How many articles have windows, but none with this column."""
-        there = np.bincount(self._group, ~np.isnan(self.columns[name]), self.articles)
-        return int((there == 0).sum())
+        return int((self._by_article[1][:, self._names[name]] == 0).sum())
+
+    @cached_property
+    def _by_article(self) -> tuple[np.ndarray, np.ndarray]:
+        """Sums and counts of every column (A, F) float64."""
+        sums = np.empty((self.articles, len(self.columns)))
+        counts = np.empty_like(sums)
+        for i, column in enumerate(self.columns.values()):
+            there = ~np.isnan(column)
+            sums[:, i] = np.bincount(self._group, np.where(there, column, 0.0), self.articles)
+            counts[:, i] = np.bincount(self._group, there, self.articles)
+        return sums, counts
+
+    @cached_property
+    def _values(self) -> np.ndarray:
+        sums, counts = self._by_article
+        return _ratio(sums.sum(0), counts.sum(0))
+
+    @cached_property
+    def _errors(self) -> np.ndarray:
+        number, squares, products, counts = (part.sum(0) for part in self._moments)
+        centred = np.zeros_like(self._values)
+        return _standard_error(centred, number, squares, products, counts, self.articles)
+
+    @cached_property
+    def _moments(self) -> tuple[np.ndarray, ...]:
+        """Counts, s², s·n and n² of every article and column: all that the standard error of a ratio needs.
+
+        Sums are taken about the overall mean, so that nearly equal articles lose no digits.
+        """
+        sums, counts = self._by_article
+        centred = sums - np.nan_to_num(self._values) * counts
+        return counts, centred**2, centred * counts, counts**2
+
+    @cached_property
+    def _resampled(self) -> tuple[np.ndarray, np.ndarray]:
+        """Value and standard error of every resample and column (R, F) each."""
+        shape = (self.resamples, len(self.columns))
+        values, errors = np.empty(shape), np.empty(shape)
+        if not self.resamples:
+            return values, errors
+        sums, counts = self._by_article
+        centre = np.nan_to_num(self._values)
+        stacked = np.concatenate([sums - centre * counts, *self._moments], 1)
+        generator = np.random.default_rng(self.seed)
+        for start in range(0, self.resamples, _BLOCK):
+            rows = slice(start, min(start + _BLOCK, self.resamples))
+            drawn = generator.integers(0, self.articles, (rows.stop - rows.start, self.articles))
+            weights = np.stack([np.bincount(draw, minlength=self.articles) for draw in drawn]).astype(float)
+            total, number, squares, products, square_counts = np.split(weights @ stacked, 5, axis=1)
+            shifted = _ratio(total, number)
+            values[rows] = shifted + centre
+            errors[rows] = _standard_error(shifted, number, squares, products, square_counts, self.articles)
+        return values, errors
+
+
+def _ratio(sums: np.ndarray, counts: np.ndarray) -> np.ndarray:
+    with np.errstate(invalid="ignore", divide="ignore"):
+        return sums / counts
+
+
+def _standard_error(
+    value: np.ndarray, number: np.ndarray, squares: np.ndarray, products: np.ndarray, counts: np.ndarray, articles: int
+) -> np.ndarray:
+    """Linearised standard error of a ratio of means: √(A/(A−1) · Σ (s − r·n)²) / Σ n."""
+    if articles < 2:
+        return np.full_like(value, np.nan)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        residual = squares - 2 * value * products + value**2 * counts
+        return np.sqrt(np.maximum(residual, 0) * articles / (articles - 1)) / number
 
 
 def figures(document: Any) -> Any:
     """Read a nested result back: `{"value": …}` tables become their value."""
     if isinstance(document, dict):
-        return (
-            document["value"]
-            if set(document) == {"value", "low", "high"}
-            else {key: figures(item) for key, item in document.items()}
-        )
+        if set(document) == {"value", "low", "high"}:
+            return document["value"]
+        return {key: figures(item) for key, item in document.items()}
     return document

@@ -13,5 +13,5 @@ from lvmcore import Corpus, component
 class ContextMean:
     """Returns the mean of the context rows, the tempting answer where context and target share a topic."""
 
-    def build(self, corpus: Corpus) -> Callable[[Tensor], Tensor]:
-        return lambda context: context.mean(1)
+    def build(self, corpus: Corpus, context: int) -> Callable[[Tensor], Tensor]:
+        return lambda rows: rows.mean(1)

@@ -16,5 +16,5 @@ class Oracle:
 
     sees_target: ClassVar[bool] = True
 
-    def build(self, corpus: Corpus) -> Callable[[Tensor, Tensor], Tensor]:
-        return lambda context, target: target
+    def build(self, corpus: Corpus, context: int) -> Callable[[Tensor, Tensor], Tensor]:
+        return lambda rows, target: target

@@ -1,0 +1,76 @@
+"""Yardsticks' figures, kept by what they were measured on: they cost as much as a model's and never change."""
+
+from __future__ import annotations
+
+import hashlib
+import inspect
+import json
+import os
+from functools import cache as once
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import safetensors
+import safetensors.numpy
+
+from lvmcore.errors import LvmError
+from lvmcore.files import to_json, write_whole
+from lvmcore.registry import Registered
+
+if TYPE_CHECKING:
+    from lvmcore.evaluation.fivecat import Settings
+
+Found = tuple[dict[str, Any], dict[str, dict[str, np.ndarray]]]
+
+
+def cache_folder() -> Path:
+    """LVM_CACHE, or the user's cache folder."""
+    home = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
+    return Path(os.environ.get("LVM_CACHE") or Path(home) / "lvm")
+
+
+class YardstickCache:
+    """One yardstick's figures on one corpus, under the settings and the code that measured them."""
+
+    def __init__(self, digest: str, registered: Registered, settings: Settings, protocol: str) -> None:
+        key = [digest, protocol, repr(settings), registered.plugin.version, _code(registered.component), _evaluator()]
+        name = hashlib.sha256("\n".join(key).encode()).hexdigest()[:32]
+        self.path = cache_folder() / "yardsticks" / f"{registered.name}-{name}.safetensors"
+
+    def read(self) -> Found | None:
+        """What was kept; None where nothing was, or where it can't be read."""
+        if not self.path.is_file():
+            return None
+        try:
+            with safetensors.safe_open(str(self.path), framework="numpy") as file:
+                document = json.loads(file.metadata()["lvm"])
+                columns: dict[str, dict[str, np.ndarray]] = {split: {} for split in document["splits"]}
+                for key in file.keys():  # noqa: SIM118
+                    split, name = key.split("/", 1)
+                    columns[split][name] = file.get_tensor(key)
+        except (OSError, ValueError, KeyError, safetensors.SafetensorError):
+            return None
+        return document, columns
+
+    def write(self, document: dict[str, Any], columns: dict[str, dict[str, np.ndarray]]) -> None:
+        """Keep it; a cache that can't be written is no reason to stop."""
+        flat = {f"{split}/{name}": column for split, found in columns.items() for name, column in found.items()}
+        try:
+            write_whole(self.path, safetensors.numpy.save(flat, metadata={"lvm": to_json(document, indent=None)}))
+        except LvmError:
+            return
+
+
+def _code(component: type) -> str:
+    """The source of a component's module, so that an edited yardstick is measured again."""
+    try:
+        return Path(inspect.getfile(component)).read_text("utf-8")
+    except (OSError, TypeError):
+        return component.__qualname__
+
+
+@once
+def _evaluator() -> str:
+    """The source of the evaluator, for the same reason."""
+    return "\n".join(file.read_text("utf-8") for file in sorted(Path(__file__).parent.glob("*.py")))

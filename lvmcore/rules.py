@@ -1,0 +1,53 @@
+"""The conditions that a gate can set, as they are written in registry.toml."""
+
+from __future__ import annotations
+
+import re
+
+import attrs
+
+CHEATS = "beats cheats"
+_VALUE = re.compile(r"(?P<sign>>=|<=)\s*(?P<threshold>[-+]?\d+(?:\.\d+)?)")
+_INTERVAL = re.compile(r"interval (?P<negation>not )?(?P<sign>[<>])\s*(?P<threshold>[-+]?\d+(?:\.\d+)?)")
+FORMS = '">= 0.02", "<= 0.05", "interval > 0", "interval < 0", "interval not < 0" or "beats cheats"'
+
+
+@attrs.frozen
+class Rule:
+    """`>= x` and `<= x` look at the value; `interval > x` wants all of the interval beyond x."""
+
+    text: str
+    sign: str
+    threshold: float = 0.0
+    interval: bool = False
+    negated: bool = False
+
+    @property
+    def cheats(self) -> bool:
+        """Whether it asks for a comparison with every cheat."""
+        return self.sign == CHEATS
+
+    def holds(self, value: float, low: float | None, high: float | None) -> bool | None:
+        """Whether a figure keeps the rule; None where it has no interval and the rule needs one."""
+        if not self.interval:
+            return value >= self.threshold if self.sign == ">=" else value <= self.threshold
+        if low is None or high is None:
+            return None
+        beyond = low > self.threshold if self.sign == ">" else high < self.threshold
+        return beyond is not self.negated
+
+
+def parse_rule(text: str) -> Rule:
+    """Read a condition.
+
+    Raises:
+        ValueError: where it has none of the known forms.
+    """
+    text = text.strip()
+    if text == CHEATS:
+        return Rule(text, CHEATS)
+    if match := _VALUE.fullmatch(text):
+        return Rule(text, match["sign"], float(match["threshold"]))
+    if match := _INTERVAL.fullmatch(text):
+        return Rule(text, match["sign"], float(match["threshold"]), True, bool(match["negation"]))
+    raise ValueError(f"'{text}' is no condition")
