@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from lvmcore.components import component, option
     from lvmcore.corpus import Batch, Corpus, CorpusInfo, Windows, save_corpus
     from lvmcore.errors import LvmError
+    from lvmcore.evaluation.chunk import Chunk
     from lvmcore.evaluation.content import content_keys, mix
     from lvmcore.hookspecs import hookimpl
     from lvmcore.model import Shape
@@ -29,6 +30,7 @@ _HOMES = {
     "Windows": "corpus",
     "save_corpus": "corpus",
     "LvmError": "errors",
+    "Chunk": "evaluation.chunk",
     "content_keys": "evaluation.content",
     "mix": "evaluation.content",
     "hookimpl": "hookspecs",
@@ -47,6 +49,7 @@ __all__ = [  # noqa: RUF022 – in the order of _HOMES
     "Windows",
     "save_corpus",
     "LvmError",
+    "Chunk",
     "content_keys",
     "mix",
     "hookimpl",

@@ -81,6 +81,15 @@ def lvm_predictors() -> Components:  # pyright: ignore[reportReturnType]
 
 
 @hookspec
+def lvm_checks() -> Components:  # pyright: ignore[reportReturnType]
+    """Further tests of the evaluation: `build() -> Callable[[Chunk], dict[str, Tensor]]`, with a `letter` on the class.
+
+    It gives per-window figures (B,) by name, NaN where not measurable; their means stand under the letter in the
+    result, with intervals, and gates may name them.
+    """
+
+
+@hookspec
 def lvm_reports() -> Components:  # pyright: ignore[reportReturnType]
     """Formats of `lvm compare`: `build() -> Callable[[Comparison], str | rich renderable]`."""
 

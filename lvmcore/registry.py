@@ -37,6 +37,7 @@ KINDS = {
         Kind("schedule", "schedules", "lvm_schedules"),
         Kind("corpus", "corpora", "lvm_corpora"),
         Kind("predictor", "predictors", "lvm_predictors"),
+        Kind("check", "checks", "lvm_checks"),
         Kind("report", "reports", "lvm_reports"),
     )
 }

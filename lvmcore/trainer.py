@@ -25,7 +25,7 @@ from lvmcore.step import Step
 from lvmcore.variants import BEST, Stage, Variant
 
 CONTEXT = 5
-PROBES = 4
+PROBES = 2
 """Steps of an epoch at which each term's gradient is measured, which costs a backward pass a term."""
 
 Sampler = Callable[[int, torch.Generator], Tensor]

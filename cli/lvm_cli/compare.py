@@ -1,31 +1,80 @@
-"""lvm compare: the table of runs."""
+"""lvm compare: the table of runs, or two runs window by window."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
+import attrs
 import click
+from rich import box
+from rich.table import Table
 
 from lvm_cli.console import console
 from lvm_cli.options import open_registry, plugin_options, runs_option
 from lvmcore.comparison import compare
+from lvmcore.errors import LvmError
 from lvmcore.expression import parse_one
-from lvmcore.runs import all_runs, find_run
+from lvmcore.files import to_json
+from lvmcore.runs import Run, all_runs, find_run
+
+COLOURS = {"better": "green", "worse": "red", "can't tell": "dim"}
 
 
 @click.command("compare")
 @click.argument("runs", nargs=-1, metavar="[RUN]...")
 @click.option("--format", "form", default="table", show_default=True, metavar="FORMAT", help="See lvm list reports.")
+@click.option("--paired", is_flag=True, help="Two runs: their differences on the same windows, with intervals.")
 @plugin_options
 @runs_option
-def command(runs: tuple[str, ...], form: str, files: tuple[Path, ...], without: tuple[str, ...], root: Path) -> None:
+def command(
+    runs: tuple[str, ...], form: str, paired: bool, files: tuple[Path, ...], without: tuple[str, ...], root: Path
+) -> None:
     """Set runs side by side: all of them, or those that are named.
 
     The best value of a column is marked, among runs measured alike (one corpus, one protocol).
+
+    \b
+    lvm compare --format markdown
+    lvm compare 1a83 515b --paired
     """
-    report = open_registry(files, without).make("report", parse_one(form)).build()
     found = [find_run(text, root) for text in runs] if runs else list(all_runs(root))
+    if paired:
+        _paired(found, form)
+        return
+    report = open_registry(files, without).make("report", parse_one(form)).build()
     if not found and form == "table":
         click.echo(f"no runs in {root}/ yet; lvm run makes one")
         return
-    console().print(report(compare(found)), markup=False)
+    shown = report(compare(found))
+    if isinstance(shown, str):
+        click.echo(shown)
+    else:
+        console().print(shown)
+
+
+def _paired(runs: list[Run], form: str) -> None:
+    from lvmcore.paired import compare_paired
+
+    if len(runs) != 2 or form not in ("table", "json"):
+        raise LvmError(
+            f"--paired compares two runs as a table or json, not {len(runs)} runs as {form}",
+            fix="lvm compare RUN RUN --paired",
+        )
+    first, second = runs
+    differences = compare_paired(first, second)
+    if form == "json":
+        rows = [attrs.asdict(one) for one in differences]
+        click.echo(to_json({"schema": 1, "first": first.path.name, "second": second.path.name, "differences": rows}))
+        return
+    table = Table(title=f"{first.path.name} less {second.path.name}", title_justify="left", box=box.SIMPLE_HEAD)
+    for name in ("split", "figure", "first", "second", "difference", "95 %", "the first is"):
+        table.add_column(name, no_wrap=True, justify="right" if name in ("first", "second", "difference") else "left")
+    previous = ""
+    for one in differences:
+        figure = one.difference
+        interval = "" if figure.low is None else f"{figure.low:+.4f} … {figure.high:+.4f}"
+        verdict = f"[{COLOURS[one.verdict]}]{one.verdict}[/]"
+        cells = (f"{one.first:.4f}", f"{one.second:.4f}", f"{figure.value:+.4f}", interval, verdict)
+        table.add_row(one.split.upper() if one.split != previous else "", one.figure, *cells)
+        previous = one.split
+    console().print(table)

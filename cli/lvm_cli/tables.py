@@ -43,19 +43,17 @@ def five_tests(evaluation: dict[str, Any]) -> Table:
         table.add_column("causal", no_wrap=True)
     previous = None
     for label, path in _rows(next(iter(splits.values()))):
-        letter = path[0] if path[0] in TESTS else ""
+        letter = path[0] if len(path[0]) == 1 else ""
         first = letter != previous
         previous = letter
         table.add_row(
-            f"{letter}  {TESTS[letter]}" if first and letter else "",
+            f"{letter}  {TESTS.get(letter, '')}" if first and letter else "",
             label,
             *(_with_interval(_at(result, path), path) for result in splits.values()),
             *(_verdict(profile, letter) if first and letter else "" for profile in (gates, causal) if profile),
         )
-    delta = evaluation["E_delta"]
-    table.add_row("", "|normal VAL − OOD|", _with_interval(delta, ("E",)))
-    for letter in [key for key in evaluation["gates"] if len(key) == 1 and key not in TESTS]:
-        table.add_row(letter, "", *[""] * len(splits), _verdict(gates, letter))
+        if path == ("E", "high", "cosine"):
+            table.add_row("", "|normal VAL − OOD|", _with_interval(evaluation["E_delta"], ("E",)))
     return table
 
 
@@ -76,6 +74,9 @@ def _rows(result: dict[str, Any]) -> Iterator[tuple[str, Path]]:
     yield "score, 5 steps", ("D", "score")
     for name in ("low", "normal", "high"):
         yield name, ("E", name, "cosine")
+    for letter in [key for key in result if len(key) == 1 and key not in TESTS]:  # checks of plugins
+        for name in result[letter]:
+            yield name.replace("_", " "), (letter, name)
 
 
 def beside(evaluation: dict[str, Any]) -> Table:

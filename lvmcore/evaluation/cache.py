@@ -10,6 +10,7 @@ from functools import cache as once
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import attrs
 import numpy as np
 import safetensors
 import safetensors.numpy
@@ -19,6 +20,7 @@ from lvmcore.files import to_json, write_whole
 from lvmcore.registry import Registered
 
 if TYPE_CHECKING:
+    from lvmcore.evaluation.checks import Check
     from lvmcore.evaluation.fivecat import Settings
 
 Found = tuple[dict[str, Any], dict[str, dict[str, np.ndarray]]]
@@ -33,8 +35,10 @@ def cache_folder() -> Path:
 class YardstickCache:
     """One yardstick's figures on one corpus, under the settings and the code that measured them."""
 
-    def __init__(self, digest: str, registered: Registered, settings: Settings, protocol: str) -> None:
-        key = [digest, protocol, repr(settings), registered.plugin.version, _code(registered.component), _evaluator()]
+    def __init__(self, digest: str, registered: Registered, settings: Settings, checks: list[Check]) -> None:
+        code = [_code(registered.component), *(check.letter + _code(check.source) for check in checks), _evaluator()]
+        # the profile judges the figures, it does not change them
+        key = [digest, repr(attrs.evolve(settings, profile="")), registered.plugin.version, *code]
         name = hashlib.sha256("\n".join(key).encode()).hexdigest()[:32]
         self.path = cache_folder() / "yardsticks" / f"{registered.name}-{name}.safetensors"
 

@@ -16,6 +16,7 @@ from torch import Tensor
 from lvmcore.corpus import Corpus, Windows
 from lvmcore.errors import LvmError
 from lvmcore.evaluation.cache import YardstickCache
+from lvmcore.evaluation.checks import checks_of, report
 from lvmcore.evaluation.chunk import Predict
 from lvmcore.evaluation.evaluate import (
     BATCH,
@@ -114,6 +115,7 @@ class Evaluator:
         self.windows = evaluation_windows(corpus, settings.splits, settings.context, settings.max_windows)
         self.total = sum(map(len, self.windows.values()))
         self.cheats = {found.name for found in registry.all("predictor")} - {ORACLE}
+        self.checks = checks_of(registry) if self.protocol.resamples else []
         self.warnings = self._warnings()
         self.filter = self._filter()
 
@@ -152,7 +154,7 @@ class Evaluator:
             split: columns_of(
                 predictor,
                 found,
-                self.protocol.tests(),
+                [*self.protocol.tests(), *(check.measure for check in self.checks)],
                 filter=self.filter,
                 seed=self.settings.seed,
                 batch_size=self.settings.batch_size,
@@ -164,13 +166,20 @@ class Evaluator:
             split: statistics_of(found, self.windows[split], self.protocol.resamples, self.settings.seed + i)
             for i, (split, found) in enumerate(columns.items())
         }
-        return attrs.asdict(measured(statistics, self.protocol, self.settings.context)), columns
+        document = attrs.asdict(measured(statistics, self.protocol, self.settings.context))
+        for split, found in statistics.items():
+            checks = report(self.checks, found)
+            document["splits"][split] |= {
+                letter: {name: attrs.asdict(figure) for name, figure in figures.items()}
+                for letter, figures in checks.items()
+            }
+        return document, columns
 
     def _yardsticks(self) -> dict[str, tuple[dict[str, Any], dict[str, Columns]]]:
         """Figures and compared columns of every yardstick that can be built, kept from an earlier evaluation."""
         found: dict[str, tuple[dict[str, Any], dict[str, Columns]]] = {}
         for registered in self.registry.all("predictor"):
-            cache = YardstickCache(self.corpus.digest, registered, self.settings, self.protocol.name)
+            cache = YardstickCache(self.corpus.digest, registered, self.settings, self.checks)
             if (kept := cache.read()) is not None:
                 found[registered.name] = kept
                 continue
@@ -189,7 +198,8 @@ class Evaluator:
 
     def _judged(self, name: str, own: dict[str, Any], compared: Mapping[str, dict[str, Columns]]) -> dict[str, Any]:
         """The figures with the differences from the cheats and the gates."""
-        cheats = {other: compared[other] for other in compared if other in self.cheats and other != name}
+        # a cheat is held against itself too, and beats itself by 0: none can pass for being the best of them
+        cheats = {other: found for other, found in compared.items() if other in self.cheats}
         differences = {
             split: self._differences(
                 split, compared[name][split], {cheat: found[split] for cheat, found in cheats.items()}

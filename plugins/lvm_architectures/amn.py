@@ -45,6 +45,9 @@ class AttentionMixture(nn.Module):
             nn.LayerNorm(d_model),
             nn.Linear(d_model, shape.dim),
         )
+        # the correction starts at about norm 1, as long as the mean that it corrects, and not twenty times that
+        nn.init.normal_(self.mlp[-1].weight, std=(d_model * shape.dim) ** -0.5)  # pyright: ignore
+        nn.init.zeros_(self.mlp[-1].bias)  # pyright: ignore
 
     def forward(self, context: Tensor) -> Tensor:
         rows = context[..., : self.dim]  # (B, C, D)

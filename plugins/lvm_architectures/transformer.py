@@ -63,6 +63,24 @@ class CausalDecoder(nn.Module):
         self.head = nn.Sequential(nn.Linear(width, width), nn.GELU(), nn.LayerNorm(width), nn.Linear(width, shape.dim))
         self.register_buffer("positions", sinusoids(shape.context, width), persistent=False)
         self.register_buffer("mask", causal_mask(shape.context, options.last_bias), persistent=False)
+        self._initialise(shape)
+
+    def _initialise(self, shape: Shape) -> None:
+        """Weights for unit vectors: a row of norm 1 enters with variance 1, and a prediction leaves with norm 1.
+
+        torch's defaults expect inputs of variance 1; a unit row would be 20 times fainter than the positions
+        added to it, and a post-norm decoder then answers the same to every context for thousands of steps.
+        Branches are scaled by 1/√(their number), as in GPT-2 (Radford et al. 2019, section 2.3).
+        """
+        nn.init.normal_(self.project.weight)
+        nn.init.zeros_(self.project.bias)
+        last = self.head[-1]
+        nn.init.normal_(last.weight, std=(last.weight.shape[1] * shape.dim) ** -0.5)  # pyright: ignore
+        nn.init.zeros_(last.bias)  # pyright: ignore
+        for layer in self.layers:
+            for branch in (layer.self_attn.out_proj, layer.multihead_attn.out_proj, layer.linear2):  # pyright: ignore
+                with torch.no_grad():
+                    branch.weight.mul_((3 * len(self.layers)) ** -0.5)  # pyright: ignore
 
     def forward(self, context: Tensor) -> Tensor:
         sequence = self.project(context) + self.positions  # (B, C, d)
