@@ -13,6 +13,8 @@ from torch import Tensor
 from lvmcore.corpus import Batch
 from lvmcore.evaluation.content import ContentKeys
 
+_TINY = 1e-12
+
 Predict = Callable[[Tensor, Tensor], Tensor]
 """(contexts (B, C, D), targets (B, D)) → predictions (B, D). Only the oracle looks at the targets."""
 
@@ -30,14 +32,20 @@ class Chunk:
     """The six-scalar filter that gain and direction are measured against; None where it could not be fit."""
 
     def predict(self, context: Tensor, target: Tensor | None = None) -> Tensor:
-        """Unit predictions (B, D) float32."""
-        raw = self.predictor(context, self.batch.target if target is None else target)
-        return F.normalize(raw.float(), dim=-1)
+        """Unit predictions (B, D) float32; one that is not finite becomes 0, whose cosine with everything is 0."""
+        raw = self.predictor(context, self.batch.target if target is None else target).float()
+        norm = raw.norm(dim=-1, keepdim=True)
+        return torch.where(norm.isfinite(), raw / norm.clamp_min(_TINY), 0.0)
 
     @cached_property
     def prediction(self) -> Tensor:
         """The base prediction (B, D), shared by all tests."""
         return self.predict(self.batch.context)
+
+    @property
+    def broken(self) -> Tensor:
+        """(B,): 1 where the base prediction is no direction, not finite or zero; else 0."""
+        return (self.prediction == 0).all(-1).float()
 
     @cached_property
     def reversed(self) -> Tensor:

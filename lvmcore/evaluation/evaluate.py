@@ -71,7 +71,7 @@ def columns_of(
     done = 0
     for batch in windows.batches(batch_size):
         chunk = Chunk(batch, predictor.predict, keys, predictor.sees_target, filter)
-        part: dict[str, Tensor] = {"cosine": chunk.cos_next}
+        part: dict[str, Tensor] = {"cosine": chunk.cos_next, "broken": chunk.broken}
         for test in tests:
             part |= test(chunk)
         for name, values in part.items():

@@ -162,6 +162,10 @@ class Evaluator:
             )
             for split, found in self.windows.items()
         }
+        for split, found in columns.items():
+            if broken := int(found["broken"].sum()):
+                said = f"{predictor.name} gave {broken} predictions on {split} that are no direction (not finite, or 0)"
+                self.warnings.append(f"{said}: they count as cosine 0")
         statistics = {
             split: statistics_of(found, self.windows[split], self.protocol.resamples, self.settings.seed + i)
             for i, (split, found) in enumerate(columns.items())

@@ -75,15 +75,11 @@ def _similarities(prediction: Tensor, rows: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def _rank(similarities: Tensor, targets: Tensor, candidates: Tensor) -> tuple[Tensor, Tensor]:
-    """1 + the candidates above the target + half of those that tie with it; and how many candidates there are.
-
-    A prediction that is not finite has no similarity to anything: its target ranks last.
-    """
+    """1 + the candidates above the target + half of those that tie with it; and how many candidates there are."""
     own = similarities.gather(1, targets[:, None])
     higher = ((similarities > own) & candidates).sum(1)
     ties = ((similarities == own) & candidates).sum(1) - 1
-    count = candidates.sum(1)
-    return torch.where(own.squeeze(1).isfinite(), 1 + higher + 0.5 * ties, count.float()), count.float()
+    return 1 + higher + 0.5 * ties, candidates.sum(1).float()
 
 
 def _figures(kind: str, rank: Tensor, count: Tensor) -> dict[str, Tensor]:

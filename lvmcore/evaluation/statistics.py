@@ -18,6 +18,7 @@ FEW = 20
 """Below this number of articles an interval covers less often than it says."""
 _TAILS = (0.025, 0.975)
 _BLOCK = 50
+_LEAST_SPREAD = 0.3
 
 
 @attrs.frozen
@@ -46,10 +47,12 @@ class Estimate:
             return Figure(self.value)
         if self.error == 0:
             return Figure(self.value, self.value, self.value)
-        usable = (self.errors > 0) & np.isfinite(self.values)
+        usable = np.isfinite(self.values)
         if not usable.any():
             return Figure(self.value)
-        pivots = (self.values[usable] - self.value) / self.errors[usable]
+        # a resample that misses the few articles with a rare event has no spread of its own
+        errors = np.maximum(self.errors[usable], _LEAST_SPREAD * self.error)
+        pivots = (self.values[usable] - self.value) / errors
         below, above = np.quantile(pivots, _TAILS)
         low, high = self.value - above * self.error, self.value - below * self.error
         return Figure(self.value, float(np.clip(low, *bounds)), float(np.clip(high, *bounds)))
