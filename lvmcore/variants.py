@@ -126,40 +126,38 @@ def default_files() -> list[Path]:
 
 
 def load_catalogue(files: Iterable[Path]) -> Catalogue:
-    """Read TOML files in order.
+    """Read TOML files in order; a variant that replaces another replaces it for all that extend it.
 
     Raises:
         LvmError: with every mistake of a file at once; for a name met twice without `replace = true`.
     """
     catalogue = Catalogue()
     raw: dict[str, dict[str, Any]] = {}
+    faults: dict[str, list[str]] = {}
     for file in dict.fromkeys(path.resolve() for path in files):
-        faults: list[str] = []
-        document = _read_toml(file)
+        document, found = _read_toml(file), faults.setdefault(str(file), [])
         if extra := set(document) - {"variants", "gates"}:
-            faults.append(f"unknown tables: {', '.join(sorted(extra))}")
-        for name, table in document.get("variants", {}).items():
-            replace = table.pop("replace", False)
-            if name in raw and not replace:
-                earlier = catalogue.origins["variant", name]
-                faults.append(f"variants.{name}: already defined in {earlier}; say replace = true, or rename it")
-                continue
-            raw[name] = table
-            catalogue.origins["variant", name] = str(file)
-        for name, table in document.get("gates", {}).items():
-            replace = table.pop("replace", False)
-            if name in catalogue.profiles and not replace:
-                faults.append(f"gates.{name}: already defined; say replace = true, or rename it")
-                continue
-            catalogue.profiles[name] = tuple(_gates(f"gates.{name}", table, faults))
-            catalogue.origins["gates", name] = str(file)
-        for name in [name for (kind, name), origin in catalogue.origins.items() if origin == str(file)]:
-            if name in raw and name not in catalogue.variants:
-                _resolve(name, raw, catalogue.variants, faults)
-        if faults:
+            found.append(f"unknown tables: {', '.join(sorted(extra))}")
+        for kind in ("variants", "gates"):
+            for name, table in document.get(kind, {}).items():
+                earlier = catalogue.origins.get((kind, name))
+                if not isinstance(table, dict):
+                    found.append(f"{kind}.{name}: a table was expected")
+                elif not table.pop("replace", False) and earlier:
+                    found.append(f"{kind}.{name}: already defined in {earlier}; say replace = true, or rename it")
+                else:
+                    catalogue.origins[kind, name] = str(file)
+                    if kind == "variants":
+                        raw[name] = table
+                    else:
+                        catalogue.profiles[name] = tuple(_gates(f"gates.{name}", table, found))
+    for name in raw:
+        _resolve(name, raw, catalogue.variants, faults[catalogue.origins["variants", name]])
+    for file, found in faults.items():
+        if found:
             raise LvmError(
-                f"{len(faults)} mistake{'s' * (len(faults) > 1)} in a registry file:\n  - " + "\n  - ".join(faults),
-                where=str(file),
+                f"{len(found)} mistake{'s' * (len(found) > 1)} in a registry file:\n  - " + "\n  - ".join(found),
+                where=file,
                 fix="see docs/variants.md for the form",
             )
     return catalogue
@@ -229,13 +227,27 @@ def _resolve(
     try:
         variant = _converter.structure(merged, Variant)
     except Exception as problem:
-        faults += [f"{where}: {message}" for message in _messages(problem)]
+        messages = _messages(problem)
+        messages += [said for said in _out_of_range(table) if not any(said in message for message in messages)]
+        faults += [f"{where}: {message}" for message in messages]
         return None
     if variant.stages and sum(stage.epochs for stage in variant.stages) != variant.epochs:
         faults.append(f"{where}: the stages hold {sum(s.epochs for s in variant.stages)} epochs, not {variant.epochs}")
         return None
     done[name] = variant
     return variant
+
+
+def _out_of_range(table: dict[str, Any]) -> Iterable[str]:
+    """Values of the right type that a validator refuses; attrs itself looks at none once a type is wrong."""
+    for field in attrs.fields(Variant):
+        if field.name in table and field.validator is not None:
+            try:
+                field.validator(None, field, _converter.structure(table[field.name], field.type))  # pyright: ignore
+            except cattrs.BaseValidationError:
+                continue
+            except (ValueError, TypeError) as problem:
+                yield _describe(problem, None)
 
 
 def _messages(problem: Exception) -> list[str]:

@@ -26,7 +26,7 @@ SIGNED = {"margin", "margin_last", "direction", "gain", "C"}
 def five_tests(evaluation: dict[str, Any]) -> Table:
     """The five tests: figures with their 95 % intervals on each split, and each letter's gate."""
     splits, gates = evaluation["splits"], evaluation["gates"]
-    causal = evaluation.get("causal", {})
+    causal = evaluation.get("causal")
     table = Table(
         title=f"{evaluation['protocol']} on {escape(evaluation['corpus']['name'])}: {gates['passed']}/{gates['of']} of "
         f"'{gates['profile']}'" + (f", {causal['passed']}/{causal['of']} of 'causal'" if causal else ""),
@@ -94,12 +94,13 @@ def beside(evaluation: dict[str, Any]) -> Table:
         "R@5 unseen": ("B", "unseen", "r5"),
         "rollout": ("D", "score"),
     }
-    for name in (*columns, evaluation["gates"]["profile"], "causal"):
+    profiles = {evaluation["gates"]["profile"]: "gates"} | ({"causal": "causal"} if evaluation["causal"] else {})
+    for name in (*columns, *profiles):
         table.add_column(name, justify="right", no_wrap=True)
     for name, document in [("this model", evaluation), *evaluation["yardsticks"].items()]:
         result = document["splits"][split]
         cells = [_text(found["value"] if (found := _at(result, path)) else None, path) for path in columns.values()]
-        verdicts = [f"{document[key]['passed']}/{document[key]['of']}" for key in ("gates", "causal")]
+        verdicts = [f"{document[key]['passed']}/{document[key]['of']}" for key in profiles.values()]
         table.add_row(name, *cells, *verdicts, style="bold" if document is evaluation else "dim")
     return table
 
@@ -108,7 +109,7 @@ def reasons(evaluation: dict[str, Any]) -> str:
     """What to be careful about, and why the letters that did not pass, did not."""
     lines = [f"[yellow]note[/]  {escape(warning)}" for warning in evaluation.get("warnings", [])]
     for key in ("gates", "causal"):
-        verdict = evaluation.get(key, {})
+        verdict = evaluation.get(key) or {}
         for letter, why in verdict.get("why", {}).items():
             lines.append(f"[bold]{escape(verdict['profile'])} {letter}[/]  {escape(why)}")
     return "\n".join(lines)

@@ -80,7 +80,7 @@ def columns_of(
         done += len(batch.targets)
         progress(len(batch.targets))
     if "A/+1" in columns:
-        columns |= offsets.margins(columns)
+        columns["A/margin"] = offsets.margin(columns)
     return columns
 
 

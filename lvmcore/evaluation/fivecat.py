@@ -111,7 +111,8 @@ class Evaluator:
         self.corpus, self.registry, self.catalogue, self.settings = corpus, registry, catalogue, settings
         self.progress = progress
         self.protocol: Protocol = protocol_of(settings.protocol)
-        self.profiles = {name: catalogue.profile(name) for name in {settings.profile: 0, CAUSAL: 0}}
+        names = [settings.profile, CAUSAL] if self.protocol.resamples else [settings.profile]
+        self.profiles = {name: catalogue.profile(name) for name in names}
         self.windows = evaluation_windows(corpus, settings.splits, settings.context, settings.max_windows)
         self.total = sum(map(len, self.windows.values()))
         self.cheats = {found.name for found in registry.all("predictor")} - {ORACLE}
@@ -212,7 +213,7 @@ class Evaluator:
         }
         result = {**own, "differences": differences}
         gates = {profile: judge(profile, rules, result).document() for profile, rules in self.profiles.items()}
-        return {**result, "gates": gates[self.settings.profile], CAUSAL: gates[CAUSAL]}
+        return {**result, "gates": gates[self.settings.profile], CAUSAL: gates.get(CAUSAL)}
 
     def _differences(self, split: str, own: Columns, cheats: dict[str, Columns]) -> dict[str, Any]:
         """Own figure less each cheat's on the same windows, with its paired interval."""

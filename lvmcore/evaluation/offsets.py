@@ -38,23 +38,21 @@ def measure(chunk: Chunk) -> dict[str, Tensor]:
         columns[f"A/{name}"] = cosine(chunk.prediction, rows)
         complete = inside if complete is None else complete & inside
     assert complete is not None
+    columns["A/margin_last"] = columns["A/+1"] - columns["A/0"]
     return {name: where(complete, values) for name, values in columns.items()}
 
 
-def margins(columns: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
-    """The margin's columns: s(+1) − s(k) of the offset k whose mean is the largest of the others, and of k = 0.
+def margin(columns: dict[str, np.ndarray]) -> np.ndarray:
+    """The margin's column: s(+1) − s(k) of the offset k whose mean is the largest of the others.
 
     The offset is chosen by the means over the split, and stays that of the split when articles are resampled.
     """
-    sweep = {
-        name: column for name, column in columns.items() if name.startswith("A/") and name[2:].lstrip("+-").isdigit()
-    }
-    target = sweep.pop("A/+1")
-    if np.isnan(target).all():
-        return {}
-    rival = max(sweep, key=lambda name: np.nanmean(sweep[name], dtype=np.float64))
-    found = {"A/margin": target - sweep[rival]}
-    return found | ({"A/margin_last": target - sweep["A/0"]} if "A/0" in sweep else {})
+    offsets = [name for name in columns if name.startswith("A/") and name[2:].lstrip("+-").isdigit()]
+    others = [name for name in offsets if name != "A/+1" and not np.isnan(columns[name]).all()]
+    if not others:
+        return np.full_like(columns["A/+1"], np.nan)
+    rival = max(others, key=lambda name: np.nanmean(columns[name], dtype=np.float64))
+    return columns["A/+1"] - columns[rival]
 
 
 def report(statistics: Statistics, names: list[str]) -> OffsetSweep:

@@ -1,0 +1,168 @@
+"""Discovery: a broken plugin harms nobody else, and everything that is wrong is said."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import pytest
+
+from lvmcore.errors import LvmError
+from lvmcore.expression import parse_one
+from lvmcore.plugins import Plugins
+from lvmcore.registry import KINDS, Registry
+
+GOOD = """
+from lvmcore import component, hookimpl, option
+
+@component
+class Good:
+    "A loss that is always one."
+    size: float = option(default=1.0, help="how large")
+    def build(self):
+        return lambda step: step.raw.mean() * 0 + self.size
+
+@hookimpl
+def lvm_losses():
+    return [("{name}", Good)]
+"""
+
+
+class Site:
+    """A folder of fake distributions on the import path, with real metadata."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    def install(self, dist: str, source: str, entry: str = "") -> None:
+        module = f"plugin_of_{dist.replace('-', '_')}"
+        (self.folder / f"{module}.py").write_text(source)
+        info = self.folder / f"{dist.replace('-', '_')}-1.2.dist-info"
+        info.mkdir()
+        (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {dist}\nVersion: 1.2\n")
+        (info / "entry_points.txt").write_text(f"[lvm]\n{entry or dist} = {module}\n")
+
+
+@pytest.fixture
+def site(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Site:
+    monkeypatch.syspath_prepend(str(tmp_path))
+    for name in [name for name in sys.modules if name.startswith("plugin_of_")]:
+        del sys.modules[name]
+    return Site(tmp_path)
+
+
+def row(plugins: Plugins, dist: str):
+    (found,) = [plugin for plugin in plugins.found if plugin.dist == dist]
+    return found
+
+
+def test_an_installed_plugin_gives_its_components(site: Site) -> None:
+    site.install("lvm-good", GOOD.format(name="always-one"))
+    registry = Registry(Plugins())
+    found = registry.find("loss", parse_one("always-one:2"))
+    assert (found.plugin.dist, found.plugin.version, found.plugin.status) == ("lvm-good", "1.2", "ok")
+
+
+@pytest.mark.parametrize(
+    ("source", "reason"),
+    [
+        ("raise RuntimeError('bad day')", "RuntimeError: bad day"),
+        ("import no_such_package", "No module named 'no_such_package'"),
+        ("from lvmcore import hookimpl\n@hookimpl\ndef lvm_loses():\n    return []", "did you mean 'lvm_losses'"),
+        ("from lvmcore import hookimpl\n@hookimpl\ndef lvm_losses(extra):\n    return []", "extra"),
+        (GOOD.format(name="x").replace('[("x", Good)]', "1 / 0"), "ZeroDivisionError"),
+        (GOOD.format(name="x").replace('[("x", Good)]', "[Good]"), "a pair (name, component class) was expected"),
+        (GOOD.format(name="x").replace("@component\n", ""), "no component class"),
+        (GOOD.format(name="x").replace("def build", "def bild"), "no method build"),
+        (
+            GOOD.format(name="x").replace(
+                'help="how large"', 'help="", validator=__import__("attrs").validators.ge(2)'
+            ),
+            "defaults of 'x' are not valid",
+        ),
+    ],
+)
+def test_a_broken_plugin_is_a_row_with_its_reason_and_the_rest_goes_on(site: Site, source: str, reason: str) -> None:
+    site.install("lvm-broken", source)
+    site.install("lvm-good", GOOD.format(name="always-one"))
+    registry = Registry(Plugins())
+    assert registry.find("loss", parse_one("always-one"))
+    assert registry.find("loss", parse_one("mse"))
+    broken = row(registry.plugins, "lvm-broken")
+    assert broken.status == "FAILED"
+    assert reason in broken.reason
+    with pytest.raises(LvmError, match="unknown loss 'nowhere'") as caught:
+        registry.find("loss", parse_one("nowhere"))
+    assert "lvm-broken" in (caught.value.fix or "")
+
+
+def test_strict_raises_what_is_otherwise_a_row(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    site.install("lvm-broken", "raise RuntimeError('bad day')")
+    monkeypatch.setenv("LVM_STRICT", "1")
+    with pytest.raises(LvmError, match="bad day"):
+        Plugins()
+
+
+def test_two_owners_of_a_name_are_both_named_and_either_can_be_chosen(site: Site) -> None:
+    site.install("lvm-one", GOOD.format(name="twice"))
+    site.install("lvm-two", GOOD.format(name="twice"))
+    registry = Registry(Plugins())
+    with pytest.raises(LvmError, match="lvm-one, lvm-two") as caught:
+        registry.find("loss", parse_one("twice"))
+    assert "lvm-two/twice" in (caught.value.expected or "")
+    assert registry.find("loss", parse_one("lvm-two/twice")).plugin.dist == "lvm-two"
+    assert Registry(Plugins(without=["lvm-two"])).find("loss", parse_one("twice")).plugin.dist == "lvm-one"
+
+
+def test_a_built_in_is_never_shadowed_in_silence(site: Site) -> None:
+    site.install("lvm-shadow", GOOD.format(name="mse"))
+    with pytest.raises(LvmError, match="lvmcore, lvm-shadow"):
+        Registry(Plugins()).find("loss", parse_one("mse"))
+
+
+def test_two_distributions_with_one_entry_point_name_are_both_loaded(site: Site) -> None:
+    site.install("lvm-one", GOOD.format(name="first"), entry="losses")
+    site.install("lvm-two", GOOD.format(name="second"), entry="losses")
+    registry = Registry(Plugins())
+    assert registry.find("loss", parse_one("first")).plugin.dist == "lvm-one"
+    assert registry.find("loss", parse_one("second")).plugin.dist == "lvm-two"
+
+
+def test_the_environment_can_leave_plugins_out(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    site.install("lvm-one", GOOD.format(name="first"))
+    site.install("lvm-two", GOOD.format(name="second"))
+    monkeypatch.setenv("LVM_PLUGINS", "")
+    assert {plugin.dist for plugin in Plugins().found if plugin.status == "ok"} == {"lvmcore"}
+    monkeypatch.setenv("LVM_PLUGINS", "lvm-two")
+    plugins = Plugins()
+    assert row(plugins, "lvm-one").status == "off"
+    assert row(plugins, "lvm-two").status == "ok"
+
+
+def test_an_unknown_plugin_to_leave_out_is_an_error() -> None:
+    with pytest.raises(LvmError, match="did you mean 'losses'"):
+        Plugins(without=["loses"])
+
+
+def test_one_file_is_a_plugin(tmp_path: Path) -> None:
+    file = tmp_path / "mine.py"
+    file.write_text(GOOD.format(name="mine"))
+    assert Registry(Plugins([file])).find("loss", parse_one("mine"))
+    file.write_text("import no_such_package")
+    with pytest.raises(LvmError, match="cannot be loaded"):
+        Plugins([file])
+    with pytest.raises(LvmError, match="no such plugin file"):
+        Plugins([tmp_path / "other.py"])
+
+
+def test_every_kind_has_built_in_components(registry: Registry) -> None:
+    counts = {kind: len(registry.all(kind)) for kind in KINDS}
+    assert not registry.plugins.failed
+    assert {kind for kind, count in counts.items() if not count} == {"check"}
+    assert sum(counts.values()) >= 23
+
+
+def test_an_unknown_name_gets_the_nearest_match_and_the_command_that_lists_the_rest(registry: Registry) -> None:
+    with pytest.raises(LvmError, match="did you mean 'transformer'") as caught:
+        registry.find("architecture", parse_one("transfromer"))
+    assert "lvm list architectures" in (caught.value.fix or "")

@@ -1,0 +1,140 @@
+"""registry.toml: variants, stages and gate profiles."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from lvmcore.errors import LvmError
+from lvmcore.expression import parse, parse_one
+from lvmcore.model import build_model
+from lvmcore.objective import Objective
+from lvmcore.registry import Registry
+from lvmcore.rules import parse_rule
+from lvmcore.variants import Catalogue, Stage, default_files, load_catalogue
+
+
+def load(tmp_path: Path, text: str) -> Catalogue:
+    file = tmp_path / "registry.toml"
+    file.write_text(text)
+    return load_catalogue([*default_files(), file])
+
+
+def test_every_variant_names_components_that_exist(catalogue: Catalogue, registry: Registry) -> None:
+    for variant in catalogue.variants.values():
+        for stage in variant.plan:
+            build_model(stage.arch or variant.arch, stage.inputs or variant.inputs, 8, 5, registry, "toy")
+            Objective.of(stage.loss or variant.loss, registry)
+            registry.make("sampler", parse_one(stage.sampler or variant.sampler))
+            registry.make("schedule", parse_one(stage.schedule or variant.schedule))
+            catalogue.profile(stage.gates or variant.gates)
+        assert parse(variant.data)
+    assert len(catalogue.variants) >= 2
+    assert {"strict", "table", "stage-a", "stage-b", "causal"} <= set(catalogue.profiles)
+
+
+def test_the_common_settings_are_inherited_and_a_chain_is_followed(tmp_path: Path) -> None:
+    found = load(tmp_path, '[variants.a]\nlr = 1e-3\n[variants.b]\nextends = "a"\nepochs = 3\nloss = "mse+dir:0.1"')
+    b = found.variant("b")
+    assert (b.lr, b.epochs, b.loss, b.batch_size, b.weight_decay, b.clip) == (1e-3, 3, "mse+dir:0.1", 64, 0.01, 1.0)
+
+
+def test_all_mistakes_of_a_file_are_reported_at_once(tmp_path: Path) -> None:
+    with pytest.raises(LvmError) as caught:
+        load(
+            tmp_path,
+            """
+            [variants.a]
+            epohcs = 3
+            [variants.b]
+            lr = "fast"
+            batch_size = 0
+            [variants.c]
+            extends = "p11"
+            [variants.d]
+            best = "luck"
+            [gates.g]
+            A.margin = "> 0.02"
+            [typo]
+            """,
+        )
+    said = caught.value.what
+    for part in (
+        "variants.a: unknown key 'epohcs', did you mean 'epochs'",
+        "variants.b: lr: 'fast' is no float",
+        "'batch_size' must be >= 1",
+        "variants.c: extends 'p11', which is unknown; did you mean 'p1'",
+        "variants.d",
+        "gates.g.A.margin: '> 0.02' is no condition",
+        "unknown tables: typo",
+    ):
+        assert part in said
+    assert "registry.toml" in (caught.value.where or "")
+
+
+def test_a_variant_that_extends_itself_is_an_error(tmp_path: Path) -> None:
+    with pytest.raises(LvmError, match="extends itself by way of a → b → a"):
+        load(tmp_path, '[variants.a]\nextends = "b"\n[variants.b]\nextends = "a"')
+
+
+def test_a_name_met_twice_is_an_error_unless_it_says_replace(tmp_path: Path) -> None:
+    with pytest.raises(LvmError, match=r"variants\.p1: already defined"):
+        load(tmp_path, "[variants.p1]\nepochs = 3")
+    assert load(tmp_path, "[variants.p1]\nreplace = true\nepochs = 3").variant("p1").epochs == 3
+
+
+def test_stages_sum_to_the_epochs_of_the_variant(tmp_path: Path) -> None:
+    text = (
+        '[variants.s]\n[[variants.s.stages]]\nname = "A"\nepochs = 4\n[[variants.s.stages]]\nname = "B"\nepochs = 6\n'
+    )
+    assert load(tmp_path, text).variant("s").epochs == 10
+    with pytest.raises(LvmError, match="the stages hold 10 epochs, not 12"):
+        load(tmp_path, text.replace("[variants.s]", "[variants.s]\nepochs = 12"))
+
+
+@given(lengths=st.lists(st.integers(1, 9), min_size=1, max_size=5), epochs=st.integers(1, 60))
+def test_epochs_of_the_command_line_scale_the_stages(lengths: list[int], epochs: int) -> None:
+    base = load_catalogue(default_files()).variant("base")
+    stages = tuple(Stage(name=str(i), epochs=n) for i, n in enumerate(lengths))
+    import attrs
+
+    scaled = attrs.evolve(base, stages=stages, epochs=sum(lengths)).override({"epochs": epochs})
+    assert sum(stage.epochs for stage in scaled.stages) == epochs
+    for before in stages:
+        after = sum(stage.epochs for stage in scaled.stages if stage.name == before.name)
+        assert abs(after - before.epochs * epochs / sum(lengths)) <= 1
+
+
+def test_an_override_out_of_range_is_an_error(catalogue: Catalogue) -> None:
+    with pytest.raises(LvmError, match="'lr' must be > 0"):
+        catalogue.variant("p1").override({"lr": -1.0})
+
+
+def test_an_unknown_variant_gets_the_nearest_match(catalogue: Catalogue) -> None:
+    with pytest.raises(LvmError, match="unknown variant 'pl'"):
+        catalogue.variant("pl")
+
+
+@pytest.mark.parametrize(
+    ("text", "value", "low", "high", "holds"),
+    [
+        (">= 0.5", 0.5, None, None, True),
+        (">= 0.5", 0.49, None, None, False),
+        ("<= -0.1", -0.2, None, None, True),
+        ("<= -0.1", 0.0, None, None, False),
+        ("interval > 0", 0.2, 0.1, 0.3, True),
+        ("interval > 0", 0.2, -0.1, 0.3, False),
+        ("interval < 0", -0.2, -0.3, -0.1, True),
+        ("interval < 0", -0.2, -0.3, 0.1, False),
+        ("interval not < 0", -0.2, -0.3, 0.1, True),
+        ("interval not < 0", -0.2, -0.3, -0.1, False),
+        ("interval > 0", 0.2, None, None, None),
+    ],
+)
+def test_a_rule_looks_at_value_or_interval(
+    text: str, value: float, low: float | None, high: float | None, holds: bool | None
+) -> None:
+    assert parse_rule(text).holds(value, low, high) is holds

@@ -1,0 +1,182 @@
+"""Architectures: parameter counts, a second plain implementation, and what every one of them promises."""
+
+from __future__ import annotations
+
+import math
+
+import attrs
+import pytest
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from lvmcore.expression import parse
+from lvmcore.model import LatentVectorModel, build_model
+from lvmcore.registry import Registry
+
+CONTEXTS = F.normalize(torch.randn(6, 5, 8, generator=torch.Generator().manual_seed(0)), dim=-1)
+
+
+def toy(arch: str, registry: Registry, inputs: str = "", dim: int = 8) -> LatentVectorModel:
+    torch.manual_seed(1)
+    return build_model(arch, inputs, dim, 5, registry, "toy").eval()
+
+
+def every(registry: Registry) -> list[str]:
+    """Each base architecture, and each wrapper around the first of them."""
+    names = []
+    for found in registry.all("architecture"):
+        try:
+            build_model(found.name, "", 8, 5, registry, "toy")
+            names.append(found.name)
+        except Exception:
+            names.append(f"amn+{found.name}")
+    assert len(names) >= 3
+    return names
+
+
+@pytest.mark.parametrize(
+    ("arch", "count"), [("transformer", 17_867_520), ("amn", 1_510_912), ("amn+residual", 1_510_913)]
+)
+def test_the_parameters_are_those_of_the_published_models(arch: str, count: int, registry: Registry) -> None:
+    assert build_model(arch, "", 768, 5, registry).parameter_count == count
+
+
+def test_the_amn_is_its_formula(registry: Registry) -> None:
+    model = toy("amn", registry)
+    weights = {name.removeprefix("architecture."): tensor for name, tensor in model.state_dict().items()}
+
+    def linear(name: str, x: Tensor) -> Tensor:
+        return weights[f"{name}.weight"] @ x + weights[f"{name}.bias"]
+
+    for context, found in zip(CONTEXTS, model(CONTEXTS), strict=True):
+        mean = sum(context) / 5
+        query = linear("query", mean)
+        scores = torch.stack([query @ linear("key", row) / math.sqrt(16) for row in context])
+        mixed = sum(w * row for w, row in zip(scores.exp() / scores.exp().sum(), context, strict=True))
+        hidden = torch.cat([mean, mixed])
+        hidden = F.layer_norm(F.gelu(linear("mlp.0", hidden)), (32,), weights["mlp.2.weight"], weights["mlp.2.bias"])
+        hidden = F.layer_norm(F.gelu(linear("mlp.3", hidden)), (16,), weights["mlp.5.weight"], weights["mlp.5.bias"])
+        torch.testing.assert_close(found, mean + linear("mlp.6", hidden), atol=1e-5, rtol=1e-5)
+
+
+@pytest.mark.parametrize("norm", ["post", "pre"])
+@pytest.mark.parametrize("bias", [0.0, 0.6])
+def test_the_transformer_is_its_formula(norm: str, bias: float, registry: Registry) -> None:
+    model = toy(f"transformer,layers=2,norm={norm},last_bias={bias}", registry)
+    weights = {name.removeprefix("architecture."): tensor for name, tensor in model.state_dict().items()}
+    width, heads = 32, 2
+
+    def linear(name: str, x: Tensor) -> Tensor:
+        return x @ weights[f"{name}.weight"].T + weights[f"{name}.bias"]
+
+    def layer_norm(name: str, x: Tensor) -> Tensor:
+        centred = x - x.mean(-1, keepdim=True)
+        return (
+            centred / (centred.square().mean(-1, keepdim=True) + 1e-5).sqrt() * weights[f"{name}.weight"]
+            + weights[f"{name}.bias"]
+        )
+
+    def attention(name: str, queries: Tensor, memory: Tensor) -> Tensor:
+        q, k, v = (
+            x @ w.T + b
+            for x, w, b in zip(
+                (queries, memory, memory),
+                weights[f"{name}.in_proj_weight"].chunk(3),
+                weights[f"{name}.in_proj_bias"].chunk(3),
+                strict=True,
+            )
+        )
+        out, size = torch.zeros_like(q), width // heads
+        for h in range(heads):
+            part = slice(h * size, (h + 1) * size)
+            for i in range(5):
+                scores = torch.stack(
+                    [q[i, part] @ k[j, part] / math.sqrt(size) - (bias if i == j == 4 else 0) for j in range(i + 1)]
+                )
+                out[i, part] = scores.softmax(0) @ v[: i + 1, part]
+        return linear(f"{name}.out_proj", out)
+
+    positions = torch.tensor(
+        [[(math.sin, math.cos)[d % 2](p / 10_000 ** (2 * (d // 2) / width)) for d in range(width)] for p in range(5)]
+    )
+    for context, found in zip(CONTEXTS, model(CONTEXTS), strict=True):
+        sequence = linear("project", context) + positions
+        x = sequence
+        for i in range(2):
+            name = f"layers.{i}"
+            parts = (
+                ("norm1", lambda y, n=name: attention(f"{n}.self_attn", y, y)),
+                ("norm2", lambda y, n=name: attention(f"{n}.multihead_attn", y, sequence)),
+                ("norm3", lambda y, n=name: linear(f"{n}.linear2", linear(f"{n}.linear1", y).relu())),
+            )
+            for which, part in parts:
+                if norm == "post":
+                    x = layer_norm(f"{name}.{which}", x + part(x))
+                else:
+                    x = x + part(layer_norm(f"{name}.{which}", x))
+        last = layer_norm("norm", x)[-1] if norm == "pre" else x[-1]
+        expected = linear("head.3", layer_norm("head.2", F.gelu(linear("head.0", last))))
+        torch.testing.assert_close(found, expected, atol=2e-5, rtol=1e-4)
+
+
+def test_the_residual_is_the_last_row_and_a_share_of_the_inner_answer(registry: Registry) -> None:
+    model = toy("amn+residual:0.3", registry, inputs="pos:0.05")
+    inner = model.architecture.inner  # pyright: ignore
+    widened = model.inputs[0](CONTEXTS)
+    torch.testing.assert_close(model(CONTEXTS), CONTEXTS[:, -1] + 0.3 * inner(widened))
+
+
+def test_every_architecture_gives_a_raw_prediction_for_each_context(registry: Registry) -> None:
+    for arch in every(registry):
+        assert toy(arch, registry)(CONTEXTS).shape == (6, 8)
+        assert toy(arch, registry, inputs="pos:0.03")(CONTEXTS).shape == (6, 8)
+
+
+def test_every_parameter_of_every_architecture_gets_a_gradient(registry: Registry) -> None:
+    for arch in every(registry):
+        model = toy(arch, registry).train()
+        model(CONTEXTS).square().sum().backward()
+        idle = [name for name, p in model.named_parameters() if p.grad is None or not p.grad.abs().sum() > 0]
+        # a key's bias shifts every score alike, which a softmax does not see
+        assert [name for name in idle if name != "architecture.key.bias"] == [], arch
+
+
+def test_the_same_seed_gives_the_same_weights(registry: Registry) -> None:
+    for arch in every(registry):
+        first, second = (toy(arch, registry).state_dict() for _ in range(2))
+        assert all(torch.equal(first[name], second[name]) for name in first)
+
+
+def test_a_prediction_does_not_depend_on_the_batch(registry: Registry) -> None:
+    for arch in every(registry):
+        model = toy(arch, registry)
+        alone = torch.cat([model(context[None]) for context in CONTEXTS])
+        torch.testing.assert_close(model(CONTEXTS), alone, atol=1e-6, rtol=1e-5)
+
+
+def test_every_architecture_computes_in_bf16(registry: Registry) -> None:
+    for arch in every(registry):
+        model = toy(arch, registry)
+        with torch.autocast("cpu", torch.bfloat16):
+            found = model(CONTEXTS).float()
+        torch.testing.assert_close(found, model(CONTEXTS), atol=0.1, rtol=0.1)
+
+
+def test_the_amn_does_not_see_the_order_of_its_context_and_the_transformer_does(registry: Registry) -> None:
+    for arch, blind in (("amn", True), ("transformer", False)):
+        model = toy(arch, registry)
+        assert torch.allclose(model(CONTEXTS), model(CONTEXTS.flip(1)), atol=1e-6) is blind
+
+
+def test_every_base_architecture_has_a_toy_size(registry: Registry) -> None:
+    for found in registry.all("architecture"):
+        if "inner" not in found.component.build.__code__.co_varnames:
+            assert attrs.has(type(found.component.toy()))  # pyright: ignore
+            full = build_model(found.name, "", 64, 5, registry).parameter_count
+            assert build_model(found.name, "", 64, 5, registry, "toy").parameter_count < full / 10
+
+
+def test_a_width_that_the_heads_do_not_divide_is_an_error(registry: Registry) -> None:
+    with pytest.raises(Exception, match="multiple of heads"):
+        registry.make("architecture", parse("transformer,d_model=30,heads=4").terms[0])

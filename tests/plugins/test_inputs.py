@@ -1,0 +1,60 @@
+"""Inputs: what they do to a context, and when."""
+
+from __future__ import annotations
+
+import torch
+
+from lvmcore.model import build_model
+from lvmcore.registry import Registry
+
+CONTEXTS = torch.nn.functional.normalize(torch.randn(4000, 5, 8, generator=torch.Generator().manual_seed(0)), dim=-1)
+
+
+def inputs(text: str, registry: Registry) -> torch.nn.Module:
+    model = build_model("amn", text, 8, 5, registry, "toy")
+    return torch.nn.Sequential(*model.inputs)
+
+
+def test_pos_appends_a_channel_that_rises_to_its_scale(registry: Registry) -> None:
+    widened = inputs("pos:0.03", registry)(CONTEXTS[:2])
+    assert widened.shape == (2, 5, 9)
+    torch.testing.assert_close(widened[..., :8], CONTEXTS[:2])
+    torch.testing.assert_close(widened[1, :, 8], torch.tensor([0, 0.0075, 0.015, 0.0225, 0.03]))
+
+
+def test_drop_replaces_the_last_row_at_its_rate_in_training_only(registry: Registry) -> None:
+    module = inputs("drop:0.2", registry)
+    torch.manual_seed(0)
+    dropped = module.train()(CONTEXTS)
+    changed = (dropped[:, -1] != CONTEXTS[:, -1]).any(-1)
+    assert 0.17 < float(changed.float().mean()) < 0.23
+    torch.testing.assert_close(dropped[:, -1].norm(dim=-1), torch.ones(4000))
+    assert torch.equal(dropped[:, :-1], CONTEXTS[:, :-1])
+    assert torch.equal(module.eval()(CONTEXTS), CONTEXTS)
+
+
+def test_drop_leaves_the_channels_of_an_earlier_input(registry: Registry) -> None:
+    dropped = inputs("pos:0.03+drop:1.0", registry).train()(CONTEXTS)
+    torch.testing.assert_close(dropped[:, -1, 8], torch.full((4000,), 0.03))
+    assert not torch.isclose(dropped[:, -1, :8], CONTEXTS[:, -1]).all(-1).any()
+
+
+def test_an_input_before_its_start_does_nothing(registry: Registry) -> None:
+    model = build_model("amn", "drop:1.0,start=3,stop=4", 8, 5, registry, "toy").train()
+    acts = []
+    for epoch in range(1, 6):
+        model.set_epoch(epoch)
+        acts.append(not torch.equal(model.inputs[0](CONTEXTS), CONTEXTS))
+    assert acts == [False, False, True, True, False]
+
+
+def test_every_input_keeps_the_rows_and_leaves_evaluation_alone(registry: Registry) -> None:
+    seen = 0
+    for found in registry.all("input"):
+        module = inputs(found.name, registry).eval()
+        out = module(CONTEXTS[:3])
+        assert out.shape[:2] == (3, 5)
+        torch.testing.assert_close(out[..., :8], CONTEXTS[:3])
+        assert torch.equal(module(CONTEXTS[:3]), out)
+        seen += 1
+    assert seen >= 2
