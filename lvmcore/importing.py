@@ -60,7 +60,7 @@ def _read(file: Path) -> dict[str, np.ndarray]:
         raise LvmError("there is no such file", where=str(file))
     wanted = ("vectors", "article_indices", "chunk_indices", "splits", "titles")
     try:
-        with np.load(file, allow_pickle=False) as archive:
+        with file.open("rb") as handle, np.load(handle, allow_pickle=False) as archive:
             return {key: archive[key] for key in wanted if key in archive.files}
     except ValueError as problem:
         pickled = "pickle" in str(problem) or "Object arrays" in str(problem)

@@ -88,10 +88,21 @@ class Trainer:
         self.optimizer = torch.optim.AdamW(
             self.model.parameters(), lr=variant.lr, weight_decay=variant.weight_decay, fused=True
         )
+        self._check(variant)
         self.epoch = 0
         self.records: list[dict[str, Any]] = []
         self.best: dict[str, Any] = {}
         self.watch = CollapseWatch()
+
+    def _check(self, variant: Variant) -> None:
+        """Resolve what every stage names, so that a mistake in the last is found before the first."""
+        for stage in variant.plan:
+            Objective.of(stage.loss or variant.loss, self.registry)
+            self.registry.make("sampler", parse_one(stage.sampler or variant.sampler))
+            self.registry.make("schedule", parse_one(stage.schedule or variant.schedule))
+            if stage.arch or stage.inputs:
+                arch, inputs = stage.arch or variant.arch, stage.inputs or variant.inputs
+                rebuilt(self.model, arch, inputs, self.registry, self.conditions.size)
 
     def train(self) -> Outcome:
         """Every stage in turn."""

@@ -107,7 +107,7 @@ def test_the_transformer_is_its_formula(norm: str, bias: float, registry: Regist
             name = f"layers.{i}"
             parts = (
                 ("norm1", lambda y, n=name: attention(f"{n}.self_attn", y, y)),
-                ("norm2", lambda y, n=name: attention(f"{n}.multihead_attn", y, sequence)),
+                ("norm2", lambda y, n=name, s=sequence: attention(f"{n}.multihead_attn", y, s)),
                 ("norm3", lambda y, n=name: linear(f"{n}.linear2", linear(f"{n}.linear1", y).relu())),
             )
             for which, part in parts:
