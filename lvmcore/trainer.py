@@ -192,10 +192,12 @@ class Trainer:
         self.optimizer.zero_grad()
         step = Step(batch=batch, raw=self._forward(batch.context), epoch=self.epoch, model=self._forward)
         values = self.objective(step)
-        if probe is not None:
+        if probe is not None and len(values) > 1:
             probe.gradients(gradient_norms(values, self.model))
         total(values).backward()
         norm = nn.utils.clip_grad_norm_(self.model.parameters(), self.variant.clip)
+        if probe is not None and len(values) == 1:  # the whole gradient is the term's
+            probe.gradients(dict.fromkeys(values, float(norm)))
         if norm.isfinite():
             self.optimizer.step()
         return values, norm

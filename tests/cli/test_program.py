@@ -248,7 +248,12 @@ def test_an_interrupted_run_keeps_its_best_weights(small: Path, tmp_path: Path, 
     words = [*TOY]
     words[words.index("2")] = "100000"
     process = subprocess.Popen(
-        [sys.executable, "-m", "lvmcore", *words, str(small)], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        [sys.executable, "-m", "lvmcore", *words, str(small)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        # a shell's background job ignores SIGINT, and its children inherit that
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL) and None,
     )
     deadline = time.monotonic() + 60
     while not list(tmp_path.glob("runs/*/model.safetensors")) and time.monotonic() < deadline:
