@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test lint format clean
+.PHONY: demo test lint format docs clean
 .DELETE_ON_ERROR:
 
 # torch comes first and alone: its pinned CPU build must be there before anything that depends on it
@@ -24,11 +24,16 @@ lint: $(VENV)/installed
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/lint-imports
+	$(BIN)/cog --check --diff -I docs docs/*.md README.md
 	$(BIN)/pyright
 
 format: $(VENV)/installed
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
+
+# the generated tables of the documentation, from the code
+docs: $(VENV)/installed
+	$(BIN)/cog -r -I docs docs/*.md README.md
 
 clean:
 	rm -rf $(VENV) .pytest_cache .ruff_cache .hypothesis

@@ -1,94 +1,156 @@
 """lvm's training loop beside a plain PyTorch loop of the same model, in windows/s.
 
-    python benchmarks/training_speed.py [--rounds 3] [--steps 20] [--bf16] [--arch amn]
+    python benchmarks/training_speed.py [--rounds 5] [--arch amn] [--all] [--json]
 
-The plain loop has all windows expanded in memory as float32, one loss, fused AdamW and clipping. Both train in turn
-in one process; each figure is the median of the rounds, the ratio is taken round by round.
+Both train in one process, an epoch of the one and an epoch of the other in turn; the first pair warms up and is not
+counted. The plain loop is written the obvious way: all windows expanded in memory as float32, a permutation, one
+loss, fused AdamW, clipping. lvm's is its own Trainer with a listener on every hook that looks at the terms five times a
+second, as the progress bar does; its time is that of the run's records, which leaves validation out. bf16 is
+measured where the processor multiplies it natively, or with --all.
 """
 
 from __future__ import annotations
 
 import argparse
+import json
+import platform
 import statistics
 import tempfile
 import time
 from pathlib import Path
+from typing import Any
 
 import attrs
 import torch
+from torch import Tensor, nn
 
+from lvmcore import hookimpl
 from lvmcore.corpora import open_corpus
 from lvmcore.corpus import Corpus
 from lvmcore.model import build_model
 from lvmcore.plugins import Plugins
-from lvmcore.precision import autocast, resolve
+from lvmcore.precision import autocast, processor_name, resolve
 from lvmcore.registry import Registry
 from lvmcore.runs import Run
-from lvmcore.trainer import Conditions, Trainer
+from lvmcore.trainer import CONTEXT, Conditions, Trainer
 from lvmcore.variants import default_files, load_catalogue
 
-CASES = (("transformer", 64), ("amn", 256))
+CASES = {"transformer": (64, 1), "amn": (256, 4)}
+"""Architecture → batch, epochs a round."""
 CPU = torch.device("cpu")
+REFRESH = 0.2
 
 
-def ours(arch: str, batch: int, steps: int, precision: str, corpus: Corpus, registry: Registry) -> float:
-    """Windows/s of one epoch of `steps` steps, as the run records it: without validation."""
+class Plain:
+    """The loop that lvm's is held against, on the same windows and the same model class."""
+
+    def __init__(self, arch: str, batch: int, precision: str, corpus: Corpus, registry: Registry, windows: int) -> None:
+        everything = corpus.windows("train").take(torch.arange(windows))
+        self.contexts, self.targets = everything.context.contiguous(), everything.target.contiguous()
+        torch.manual_seed(0)
+        self.model = build_model(arch, "", corpus.dim, CONTEXT, registry)
+        self.optimizer = torch.optim.AdamW(self.model.parameters(), lr=5e-4, weight_decay=0.01, fused=True)
+        self.batch, self.precision = batch, precision
+
+    def epoch(self) -> float:
+        """Seconds of one pass over all windows."""
+        self.model.train()
+        began = time.perf_counter()
+        for index in torch.randperm(len(self.targets)).split(self.batch):
+            self.optimizer.zero_grad()
+            with autocast(self.precision, CPU):
+                prediction = self.model(self.contexts[index])
+            loss = nn.functional.mse_loss(prediction.float(), self.targets[index])
+            loss.backward()
+            nn.utils.clip_grad_norm_(self.model.parameters(), 1.0)
+            self.optimizer.step()
+        return time.perf_counter() - began
+
+
+class Listener:
+    """Looks at the run as the progress bar does, and lets the plain loop have its turn after each round."""
+
+    def __init__(self, plain: Plain, epochs_a_round: int) -> None:
+        self.plain, self.epochs_a_round = plain, epochs_a_round
+        self.ours: list[float] = []
+        self.theirs: list[float] = []
+        self._looked, self._seconds = 0.0, 0.0
+
+    @hookimpl
+    def lvm_step_finished(self, terms: dict[str, Tensor]) -> None:
+        if time.perf_counter() - self._looked > REFRESH:
+            self._looked = time.perf_counter()
+            _ = [float(value) for value in terms.values()]
+
+    @hookimpl
+    def lvm_epoch_finished(self, record: dict[str, Any]) -> None:
+        self._seconds += record["windows"] / record["windows_per_second"]
+        if record["epoch"] % self.epochs_a_round == 0:
+            self.ours.append(self._seconds)
+            self.theirs.append(sum(self.plain.epoch() for _ in range(self.epochs_a_round)))
+            self._seconds = 0.0
+
+
+def measure(arch: str, precision: str, rounds: int, limit: int | None) -> dict[str, Any]:
+    """Windows/s of both loops by round, the warm-up left out."""
+    batch, epochs_a_round = CASES[arch]
+    registry = Registry(Plugins(only=()))
+    corpus = open_corpus("wiki", registry)
     base = load_catalogue(default_files()).variant("base")
-    variant = attrs.evolve(base, arch=arch, batch_size=batch, epochs=1)
+    variant = attrs.evolve(base, arch=arch, batch_size=batch, epochs=(rounds + 1) * epochs_a_round)
+    conditions = Conditions(precision=precision, on_collapse="continue")
     with tempfile.TemporaryDirectory() as folder:
         run = Run.create(Path(folder), arch, [])
-        trainer = Trainer(variant, corpus, registry, run, Conditions(precision=precision), lambda model, profile: "")
+        trainer = Trainer(variant, corpus, registry, run, conditions, lambda model, profile: "")
         full = trainer.train_windows
-        trainer.train_windows = attrs.evolve(full, targets=full.targets[: steps * batch])
-        trainer.val_windows = attrs.evolve(trainer.val_windows, targets=trainer.val_windows.targets[:8])
+        trainer.train_windows = attrs.evolve(full, targets=full.targets[:limit])
+        trainer.val_windows = attrs.evolve(trainer.val_windows, targets=trainer.val_windows.targets[:batch])
+        windows = len(trainer.train_windows)
+        listener = Listener(Plain(arch, batch, precision, corpus, registry, windows), epochs_a_round)
+        registry.plugins.manager.register(listener)
         trainer.train()
-        return run.epochs()[0]["windows_per_second"]
+    counted = windows * epochs_a_round
+    ours, theirs = ([counted / seconds for seconds in side[1:]] for side in (listener.ours, listener.theirs))
+    return {
+        "model": arch,
+        "batch": batch,
+        "precision": precision,
+        "windows": counted,
+        "lvm": ours,
+        "plain": theirs,
+        "ratio": [a / b for a, b in zip(ours, theirs, strict=True)],
+    }
 
 
-def plain(arch: str, batch: int, steps: int, precision: str, corpus: Corpus, registry: Registry) -> float:
-    """The same steps, written the obvious way."""
-    windows = corpus.windows("train")
-    everything = windows.take(torch.arange(min(len(windows), steps * batch)))
-    contexts, targets = everything.context.contiguous(), everything.target.contiguous()
-    model = build_model(arch, "", corpus.dim, 5, registry).train()
-    optimizer = torch.optim.AdamW(model.parameters(), lr=5e-4, weight_decay=0.01, fused=True)
-    began = time.perf_counter()
-    for index in torch.randperm(len(targets)).split(batch):
-        optimizer.zero_grad()
-        with autocast(precision, CPU):
-            prediction = model(contexts[index])
-        loss = torch.nn.functional.mse_loss(prediction.float(), targets[index])
-        loss.backward()
-        torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
-        optimizer.step()
-    return len(targets) / (time.perf_counter() - began)
+def row(found: dict[str, Any]) -> str:
+    """A line of the Markdown table: medians, and the least and the greatest ratio of a round."""
+    ours, theirs, ratio = (statistics.median(found[key]) for key in ("lvm", "plain", "ratio"))
+    spread = f"{ratio:.2f} ({min(found['ratio']):.2f} … {max(found['ratio']):.2f})"
+    return f"| {found['model']}, batch {found['batch']} | {found['precision']} | {ours:.0f} | {theirs:.0f} | {spread} |"
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--steps", type=int, default=20)
-    parser.add_argument("--arch", choices=[arch for arch, _ in CASES])
-    parser.add_argument("--bf16", action="store_true", help="bf16 also where the processor has no native product")
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--windows", type=int, help="at most so many training windows")
+    parser.add_argument("--arch", choices=list(CASES))
+    parser.add_argument("--all", action="store_true", help="bf16 also where the processor has no native product")
+    parser.add_argument("--json", action="store_true")
     asked = parser.parse_args()
-    registry = Registry(Plugins(only=()))
-    corpus = open_corpus("kjv", registry)
-    precisions = ["fp32"] + (["bf16"] if asked.bf16 or resolve("auto", CPU) == "bf16" else [])
-    print(f"{torch.get_num_threads()} threads, {asked.rounds} rounds")
-    print("| model | precision | lvm windows/s | plain windows/s | lvm / plain (min … max) |\n|---|---|---|---|---|")
-    for arch, batch in CASES:
-        for precision in precisions if asked.arch in (None, arch) else []:
-            pairs = [
-                (
-                    ours(arch, batch, asked.steps, precision, corpus, registry),
-                    plain(arch, batch, asked.steps, precision, corpus, registry),
-                )
-                for _ in range(asked.rounds + 1)
-            ][1:]  # the first round warms up
-            first, second = (statistics.median(side) for side in zip(*pairs, strict=True))
-            ratios = sorted(a / b for a, b in pairs)
-            ratio = f"{statistics.median(ratios):.2f} ({ratios[0]:.2f} … {ratios[-1]:.2f})"
-            print(f"| {arch}, batch {batch} | {precision} | {first:.0f} | {second:.0f} | {ratio} |", flush=True)
+    precisions = ["fp32", "bf16"] if asked.all or resolve("auto", CPU) == "bf16" else ["fp32"]
+    machine = {"processor": processor_name(), "threads": torch.get_num_threads(), "torch": torch.__version__}
+    note = f"{machine['processor']}, {machine['threads']} threads, torch {machine['torch']}, {platform.system()}"
+    head = "| model | precision | lvm windows/s | plain windows/s | lvm / plain (min … max) |\n|---|---|---|---|---|"
+    if not asked.json:
+        print(f"{note}; medians of {asked.rounds} rounds\n\n{head}", flush=True)
+    results = []
+    for arch in CASES if asked.arch is None else [asked.arch]:
+        for precision in precisions:
+            results.append(measure(arch, precision, asked.rounds, asked.windows))
+            if not asked.json:
+                print(row(results[-1]), flush=True)
+    if asked.json:
+        print(json.dumps({"machine": machine, "rounds": asked.rounds, "results": results}, indent=1))
 
 
 if __name__ == "__main__":

@@ -121,7 +121,11 @@ class Corpus:
         if self.starts.dtype != torch.int64 or self.splits.dtype != torch.uint8:
             faults.append(f"starts are {self.starts.dtype} and splits {self.splits.dtype}, not int64 and uint8")
         if self.starts.ndim != 1 or self.splits.ndim != 1 or len(self.starts) != len(self.splits) + 1:
-            faults.append(f"{len(self.starts)} starts do not fit {len(self.splits)} splits (one more is needed)")
+            faults.append(
+                f"starts {tuple(self.starts.shape)} do not fit splits {tuple(self.splits.shape)} (one more is needed)"
+            )
+        elif self.vectors.ndim == 0:
+            faults.append("there are no rows")
         elif (
             len(self.splits) == 0
             or self.starts[0] != 0
@@ -242,8 +246,8 @@ def save_corpus(path: Path, vectors: np.ndarray, starts: np.ndarray, splits: np.
     """Write a corpus file, whole or not at all, and give its digest."""
     arrays = {
         "vectors": np.ascontiguousarray(vectors),
-        "starts": np.asarray(starts, np.int64),
-        "splits": np.asarray(splits, np.uint8),
+        "starts": _whole("starts", starts, np.int64),
+        "splits": _whole("splits", splits, np.uint8),
     }
     info = attrs.evolve(info, digest=digest_of(**arrays))
     vectors_, starts_, splits_ = (torch.from_numpy(array) for array in arrays.values())
@@ -251,6 +255,16 @@ def save_corpus(path: Path, vectors: np.ndarray, starts: np.ndarray, splits: np.
     metadata = json.dumps({"schema": 1, "kind": "corpus", **attrs.asdict(info)}, ensure_ascii=False)
     write_whole(path, safetensors.numpy.save(arrays, metadata={"lvm": metadata}))
     return info.digest
+
+
+def _whole(name: str, values: np.ndarray, kind: type[np.integer[Any]]) -> np.ndarray:
+    """The same whole numbers in another type, whose range they must keep: 256 is not split 0."""
+    values, room = np.asarray(values), np.iinfo(kind)
+    if values.dtype.kind not in "biu" or (values.size and not room.min <= values.min() <= values.max() <= room.max):
+        raise LvmError(
+            f"{name} are {values.dtype}, or out of range", expected=f"whole numbers from {room.min} to {room.max}"
+        )
+    return values.astype(kind)
 
 
 def digest_of(vectors: np.ndarray, starts: np.ndarray, splits: np.ndarray) -> str:

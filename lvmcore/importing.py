@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import zipfile
+import zlib
 from pathlib import Path
 from typing import Any
 
@@ -35,21 +36,24 @@ def import_npz(file: Path, target: Path, about: dict[str, str], *, seed: int = 0
     names, counts = np.unique(numbers, return_counts=True)
     starts = np.concatenate([[0], counts.cumsum()]).astype(np.int64)
     for key in ("splits", "titles"):
-        if key in held and len(held[key]) != len(names):
+        if key in held and held[key].shape != (len(names),):
             raise LvmError(
-                f"'{key}' holds {len(held[key])} entries for {len(names)} articles",
+                f"'{key}' holds {held[key].size} entries for {len(names)} articles",
                 where=str(file),
                 expected="one entry an article, in the order of their numbers",
             )
     if "splits" in held:
         splits = held["splits"]
+        if splits.dtype.kind not in "biu" or not np.isin(splits, (0, 1, 2)).all():
+            raise LvmError("'splits' are not split numbers", where=str(file), expected="0 train, 1 val or 2 ood each")
     else:
         splits = _drawn(len(names), seed)
         notes.append(f"the file has no splits: 80/10/10 % of the articles were drawn with seed {seed}")
-    if vectors.dtype == np.float64:
-        vectors = vectors.astype(np.float32)
-        notes.append("float64 vectors were stored as float32")
-    titles = tuple(map(str, held.get("titles", ())))
+    if vectors.dtype not in (np.dtype(np.float16), np.dtype(np.float32)):
+        with np.errstate(over="ignore"):  # what leaves the range is named as a row that is not finite
+            vectors = vectors.astype(np.float32)
+        notes.append(f"{held['vectors'].dtype} vectors were stored as float32")
+    titles = tuple(t.decode(errors="replace") if isinstance(t, bytes) else str(t) for t in held.get("titles", ()))
     info = CorpusInfo(**about, titles=titles)
     save_corpus(target, vectors[order], starts, splits, info)
     return notes
@@ -58,10 +62,12 @@ def import_npz(file: Path, target: Path, about: dict[str, str], *, seed: int = 0
 def _read(file: Path) -> dict[str, np.ndarray]:
     if not file.is_file():
         raise LvmError("there is no such file", where=str(file))
+    if not zipfile.is_zipfile(file):
+        raise LvmError("the file is no NPZ, or truncated", where=str(file), expected="an archive as np.savez writes it")
     wanted = ("vectors", "article_indices", "chunk_indices", "splits", "titles")
     try:
         with file.open("rb") as handle, np.load(handle, allow_pickle=False) as archive:
-            return {key: archive[key] for key in wanted if key in archive.files}
+            found = {key: archive[key] for key in wanted if key in archive.files}
     except ValueError as problem:
         pickled = "pickle" in str(problem) or "Object arrays" in str(problem)
         raise LvmError(
@@ -71,8 +77,11 @@ def _read(file: Path) -> dict[str, np.ndarray]:
             expected="plain arrays",
             fix="save it again without objects (titles as a text array)" if pickled else None,
         ) from None  # fmt: skip
-    except (OSError, zipfile.BadZipFile, AttributeError) as problem:
-        raise LvmError(f"the file is no NPZ, or truncated: {problem}", where=str(file)) from None
+    except (OSError, EOFError, zipfile.BadZipFile, zlib.error, NotImplementedError) as problem:
+        raise LvmError(f"the file is damaged: {problem}", where=str(file)) from None
+    if odd := [key for key, value in found.items() if not isinstance(value, np.ndarray)]:
+        raise LvmError(f"'{odd[0]}' is no array", where=str(file), expected="an archive as np.savez writes it")
+    return found
 
 
 def _rows(held: dict[str, np.ndarray], file: Path) -> tuple[Any, np.ndarray]:

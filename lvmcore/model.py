@@ -189,7 +189,7 @@ def load_model(path: Path, registry: Registry) -> tuple[LatentVectorModel, dict[
             weights = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
     except (safetensors.SafetensorError, OSError, ValueError) as problem:
         raise LvmError(f"the model cannot be read; it may be truncated: {problem}", where=str(path)) from None
-    if header.get("kind") != "model":
+    if not isinstance(header, dict) or header.get("kind") != "model":
         raise LvmError("the file is no lvm model", where=str(path), fix=f"lvm show {path}")
     if header.get("schema", 0) > SCHEMA:
         raise LvmError("the model was written by a newer lvm", where=str(path), fix="pip install -U lvmcore")

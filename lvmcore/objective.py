@@ -55,32 +55,44 @@ class Objective:
         return cls(terms)
 
     def active(self, epoch: int) -> list[WeightedLoss]:
-        """The terms whose weight is not 0 at this epoch."""
-        return [t for t in self.terms if t.schedule.factor(epoch) * (t.schedule.share or t.schedule.weight) > 0]
+        """The terms whose weight is not 0 at this epoch.
+
+        Raises:
+            LvmError: there is none, or one that shares with the first term, which does not act.
+        """
+        acting = [t for t in self.terms if t.schedule.factor(epoch) * (t.schedule.share or t.schedule.weight) > 0]
+        if not acting:
+            raise LvmError(f"no loss acts at epoch {epoch}", expected="at least one term without start or stop")
+        for term in acting:
+            if term.schedule.share is not None and acting[0] is not self.terms[0]:
+                raise LvmError(
+                    f"'{term.label}' shares with '{self.terms[0].label}', which does not act at epoch {epoch}",
+                    expected="a first term that acts whenever a share does",
+                )
+        return acting
 
     def __call__(self, step: Step) -> dict[str, Value]:
         """Every active term; their weighted values sum to the objective.
 
         Raises:
-            LvmError: a loss that does not give a scalar, naming it.
+            LvmError: a loss that does not give a scalar, naming it; no loss that acts.
         """
         values: dict[str, Value] = {}
         for term in self.active(step.epoch):
             raw = term.loss(step)
-            if raw.ndim != 0:
+            if not isinstance(raw, Tensor) or raw.ndim != 0:
+                given = f"a tensor of shape {tuple(raw.shape)}" if isinstance(raw, Tensor) else type(raw).__name__
                 raise LvmError(
-                    f"loss '{term.label}' gave a tensor of shape {tuple(raw.shape)}",
-                    expected="a scalar, such as a mean",
+                    f"loss '{term.label}' gave {given}",
+                    expected="a scalar tensor, such as a mean",
                 )
             factor = term.schedule.factor(step.epoch)
             if term.schedule.share is None:
                 weighted = raw * (term.schedule.weight * factor)
             else:
-                weighted = raw * _share(term.schedule.share * factor, raw, next(iter(values.values()), None))
+                weighted = raw * _share(term.schedule.share * factor, raw, next(iter(values.values())))
             values[term.label] = Value(raw, weighted)
             step.terms[term.label] = raw.detach()
-        if not values:
-            raise LvmError(f"no loss acts at epoch {step.epoch}", expected="at least one term without start or stop")
         return values
 
 
@@ -89,10 +101,8 @@ def _component(term: Term, registry: Registry):
     return registry.make("loss", own, without=LossSchedule.names())
 
 
-def _share(share: float, raw: Tensor, first: Value | None) -> Tensor:
+def _share(share: float, raw: Tensor, first: Value) -> Tensor:
     """The factor that makes `raw` this fraction of the first term; 0 where `raw` is 0 and nothing can be held."""
-    if first is None:
-        raise LvmError("share needs the first term to act at the same epoch")
     size = raw.detach().abs()
     return torch.where(size > 0, share * first.weighted.detach().abs() / size.clamp_min(1e-30), 0.0)
 

@@ -129,7 +129,7 @@ class Plugins:
             self.manager.register(module, _key(plugin))
         except LvmError:
             raise
-        except Exception as problem:
+        except (Exception, SystemExit) as problem:
             self._drop(plugin)
             plugin.fail(problem)
             return

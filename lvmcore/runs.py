@@ -56,7 +56,7 @@ class Run:
             record = json.loads(file.read_text("utf-8"))
         except (OSError, ValueError) as problem:
             raise LvmError(f"the run cannot be read: {problem}", where=str(file)) from None
-        if not isinstance(record, dict) or "status" not in record:
+        if not isinstance(record, dict) or not {"name", "status"} <= set(record):
             raise LvmError("the file is no record of a run", where=str(file))
         run = cls(path, record)
         if record["status"] == "running" and not run.is_held():

@@ -33,9 +33,11 @@ class Schedule:
     @classmethod
     def of(cls, term: Term) -> Self:
         """The schedule that a term's options describe; options of others are left aside."""
-        names = {field.name for field in attrs.fields(cls)}
-        given = {key: text for key, text in term.options.items() if key in names}
-        return make(cls, given, where=str(term))
+        return cls._made(term.options, str(term))
+
+    @classmethod
+    def _made(cls, options: dict[str, str], where: str) -> Self:
+        return make(cls, {key: text for key, text in options.items() if key in cls.names()}, where=where)
 
     @classmethod
     def names(cls) -> frozenset[str]:
@@ -57,9 +59,8 @@ class LossSchedule(Schedule):
     def of(cls, term: Term) -> Self:
         if term.value is not None and "weight" in term.options:
             raise LvmError("the weight is given twice", where=str(term), expected="name:weight")
-        if term.value is not None:
-            term = attrs.evolve(term, options={"weight": term.value, **term.options})
-        made = super().of(term)
-        if made.share is not None and "weight" in term.options:
+        weight = {} if term.value is None else {"weight": term.value}
+        made = cls._made({**weight, **term.options}, str(term))
+        if made.share is not None and (weight or "weight" in term.options):
             raise LvmError("a term has a weight or a share, not both", where=str(term))
         return made

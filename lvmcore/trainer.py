@@ -96,8 +96,11 @@ class Trainer:
 
     def _check(self, variant: Variant) -> None:
         """Resolve what every stage names, so that a mistake in the last is found before the first."""
+        epoch = 0
         for stage in variant.plan:
-            Objective.of(stage.loss or variant.loss, self.registry)
+            objective = Objective.of(stage.loss or variant.loss, self.registry)
+            for _ in range(stage.epochs):
+                objective.active(epoch := epoch + 1)
             self.registry.make("sampler", parse_one(stage.sampler or variant.sampler))
             self.registry.make("schedule", parse_one(stage.schedule or variant.schedule))
             if stage.arch or stage.inputs:

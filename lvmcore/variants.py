@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import tomllib
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -9,7 +10,7 @@ from typing import Any
 
 import attrs
 import cattrs
-from attrs.validators import ge, gt, in_, instance_of, optional
+from attrs.validators import ge, gt, in_, instance_of, lt, optional
 
 from lvmcore.errors import LvmError, nearest, unknown
 from lvmcore.rules import FORMS, Rule, parse_rule
@@ -35,7 +36,7 @@ class Stage:
     sampler: str | None = None
     schedule: str | None = None
     batch_size: int | None = attrs.field(default=None, validator=optional(ge(1)))
-    lr: float | None = attrs.field(default=None, validator=optional(gt(0)))
+    lr: float | None = attrs.field(default=None, validator=optional([gt(0), lt(math.inf)]))  # pyright: ignore
 
 
 @attrs.frozen(kw_only=True)
@@ -51,7 +52,7 @@ class Variant:
     data: str
     epochs: int = attrs.field(validator=[instance_of(int), ge(1)])
     batch_size: int = attrs.field(validator=[instance_of(int), ge(1)])
-    lr: float = attrs.field(validator=gt(0))
+    lr: float = attrs.field(validator=[gt(0), lt(math.inf)])
     weight_decay: float = attrs.field(validator=ge(0))
     clip: float = attrs.field(validator=gt(0))
     best: str = attrs.field(validator=in_(tuple(BEST)))
@@ -139,7 +140,11 @@ def load_catalogue(files: Iterable[Path]) -> Catalogue:
         if extra := set(document) - {"variants", "gates"}:
             found.append(f"unknown tables: {', '.join(sorted(extra))}")
         for kind in ("variants", "gates"):
-            for name, table in document.get(kind, {}).items():
+            tables = document.get(kind, {})
+            if not isinstance(tables, dict):
+                found.append(f"{kind}: tables [{kind}.NAME] were expected")
+                continue
+            for name, table in tables.items():
                 earlier = catalogue.origins.get((kind, name))
                 if not isinstance(table, dict):
                     found.append(f"{kind}.{name}: a table was expected")
@@ -205,8 +210,11 @@ def _resolve(
     table = dict(raw[name])
     parent_name = table.pop("extends", BASE if name != BASE and BASE in raw else None)
     merged: dict[str, Any] = {}
+    if not _are_tables(table.get("stages", [])):
+        faults.append(f"{where}: stages: tables [[{where}.stages]] were expected")
+        return None
     if parent_name is not None:
-        if parent_name not in raw:
+        if not isinstance(parent_name, str) or parent_name not in raw:
             guess = nearest(str(parent_name), raw)
             faults.append(
                 f"{where}: extends '{parent_name}', which is unknown" + (f"; did you mean '{guess}'?" if guess else "")
@@ -221,7 +229,8 @@ def _resolve(
         merged["stages"] = [dict(stage) for stage in inherited["stages"]]
     merged |= table | {"name": name}
     if table.get("stages"):
-        merged["epochs"] = table.get("epochs", sum(stage.get("epochs", 0) for stage in table["stages"]))
+        lengths = [stage.get("epochs") for stage in table["stages"]]
+        merged["epochs"] = table.get("epochs", sum(length for length in lengths if isinstance(length, int)))
     elif "epochs" in table:
         merged["stages"] = []
     try:
@@ -236,6 +245,10 @@ def _resolve(
         return None
     done[name] = variant
     return variant
+
+
+def _are_tables(value: Any) -> bool:
+    return isinstance(value, list) and all(isinstance(item, dict) for item in value)
 
 
 def _out_of_range(table: dict[str, Any]) -> Iterable[str]:

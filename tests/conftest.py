@@ -1,14 +1,20 @@
-"""Small corpora and the loaded registry, shared by all tests."""
+"""Small corpora, the loaded registry and the program, shared by all tests."""
 
 from __future__ import annotations
 
+import os
+import signal
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
+from subprocess import CompletedProcess
 
 import numpy as np
 import pytest
 from hypothesis import settings
 
+from lvm_cli.main import main
 from lvmcore.corpus import Corpus, CorpusInfo, save_corpus
 from lvmcore.plugins import Plugins
 from lvmcore.registry import Registry
@@ -18,6 +24,10 @@ settings.register_profile("lvm", deadline=None, derandomize=True, max_examples=5
 settings.load_profile("lvm")
 
 MakeCorpus = Callable[..., Path]
+Lvm = Callable[..., "CompletedProcess[str]"]
+
+TOY = ("run", "--arch", "transformer", "--loss", "mse+dir:0.002", "--size", "toy", "--epochs", "2", "--data")
+"""A run of seconds; a corpus file follows."""
 
 
 @pytest.fixture(autouse=True)
@@ -61,3 +71,46 @@ def make_corpus(tmp_path: Path) -> MakeCorpus:
 @pytest.fixture
 def corpus(make_corpus: MakeCorpus) -> Corpus:
     return Corpus.open(make_corpus())
+
+
+@pytest.fixture
+def small(make_corpus: MakeCorpus) -> Path:
+    return make_corpus()
+
+
+@pytest.fixture
+def lvm(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Lvm:
+    """Runs the program in this process, which spares its start, in an empty folder; `status` is asserted."""
+    monkeypatch.chdir(tmp_path)
+
+    def run(*words: str | Path, status: int = 0) -> CompletedProcess[str]:
+        monkeypatch.setattr(sys, "argv", ["lvm", *map(str, words)])
+        before = signal.getsignal(signal.SIGTERM)
+        capsys.readouterr()
+        try:
+            with pytest.raises(SystemExit) as end:
+                main()
+        finally:
+            signal.signal(signal.SIGTERM, before)
+        return checked(CompletedProcess(sys.argv, int(end.value.code or 0), *capsys.readouterr()), status)
+
+    return run
+
+
+@pytest.fixture
+def process(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Lvm:
+    """Runs the program in a process of its own, for what this one must not suffer."""
+    monkeypatch.chdir(tmp_path)
+
+    def run(*words: str | Path, status: int = 0, **environment: str) -> CompletedProcess[str]:
+        command = [sys.executable, "-m", "lvmcore", *map(str, words)]
+        env = {**os.environ, **environment}
+        return checked(subprocess.run(command, capture_output=True, text=True, check=False, env=env), status)
+
+    return run
+
+
+def checked(done: CompletedProcess[str], status: int) -> CompletedProcess[str]:
+    assert done.returncode == status, done.stdout + done.stderr
+    assert "Traceback" not in done.stderr
+    return done

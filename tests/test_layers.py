@@ -16,6 +16,9 @@ def test_built_in_plugins_import_public_names_only() -> None:
         if file.parent.name == "bundled":  # the script that builds the corpora, no plugin
             continue
         for node in ast.walk(ast.parse(file.read_text("utf-8"))):
+            if isinstance(node, ast.Import):
+                names = [alias.name.split(".")[0] for alias in node.names]
+                assert "lvmcore" not in names, f"{file.name}: from lvmcore import …, not import lvmcore"
             if isinstance(node, ast.ImportFrom) and (node.module or "").split(".")[0] == "lvmcore":
                 assert node.module == "lvmcore", f"{file.name} imports from {node.module}"
                 assert {alias.name for alias in node.names} <= set(lvmcore.__all__)

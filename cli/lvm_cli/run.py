@@ -39,7 +39,9 @@ from lvmcore.variants import BASE, BEST
 @click.option("--epochs", type=click.IntRange(min=1), help="Epochs; a staged variant's stages scale in proportion.")
 @click.option("--batch-size", type=click.IntRange(min=1), help="Windows a step.")
 @click.option("--lr", type=float, help="Learning rate.")
-@click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Seed of everything random.")
+@click.option(
+    "--seed", type=click.IntRange(0, 2**32 - 1), default=0, show_default=True, help="Seed of everything random."
+)
 @click.option(
     "--precision",
     type=click.Choice(["fp32", "bf16", "auto"]),

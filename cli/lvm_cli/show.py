@@ -20,7 +20,7 @@ from lvm_cli.options import (
     registry_option,
     runs_option,
 )
-from lvmcore.components import options, write
+from lvmcore.components import Option, options, write
 from lvmcore.errors import LvmError, nearest
 from lvmcore.files import to_json
 from lvmcore.registry import KINDS, Registered, Registry
@@ -57,15 +57,21 @@ def command(
     registry = open_registry(files, without)
     catalogue = open_catalogue(registry, registries)
     found = [one for kind in KINDS for one in registry.all(kind) if one.name == what.split("/")[-1]]
-    if found:
-        for one in found:
-            _component(one, as_json)
-    elif what in catalogue.variants:
-        _print(attrs.asdict(catalogue.variants[what]), as_json)
-    elif what in catalogue.profiles:
-        _print({"gates": what, **_gates(catalogue, what)}, as_json)
-    else:
-        _print(_run(_found_run(what, root, registry, catalogue)), as_json)
+    documents: list[dict[str, Any]] = []  # a name may be that of several things, as `table` is
+    if what in catalogue.variants:
+        documents.append(attrs.asdict(catalogue.variants[what]))
+    if what in catalogue.profiles:
+        documents.append({"gates": what, **_gates(catalogue, what)})
+    if not found and not documents:
+        documents.append(_run(_found_run(what, root, registry, catalogue)))
+    if as_json:
+        documents = [*map(_described, found), *documents]
+        click.echo(to_json(documents[0] if len(documents) == 1 else documents))
+        return
+    for one in found:
+        _component(one)
+    for document in documents:
+        _print(document, as_json)
 
 
 def _found_run(what: str, root: Path, registry: Registry, catalogue: Catalogue) -> Run:
@@ -83,16 +89,20 @@ def _found_run(what: str, root: Path, registry: Registry, catalogue: Catalogue) 
         ) from None
 
 
-def _component(one: Registered, as_json: bool) -> None:
-    own = options(one.component)
-    shared = options(SCHEDULES[one.kind]) if one.kind in SCHEDULES else []
-    if as_json:
-        described = [
-            {"name": o.name, "type": o.type_name, "default": o.default, "help": o.help} for o in [*own, *shared]
-        ]
-        facts = {"kind": one.kind, "name": one.name, "plugin": one.plugin.dist, "version": one.plugin.version}
-        click.echo(to_json({**facts, "doc": one.component.__doc__, "options": described}))
-        return
+def _options(one: Registered) -> tuple[list[Option], list[Option]]:
+    """A component's own options, and those that all of its kind have."""
+    return options(one.component), options(SCHEDULES[one.kind]) if one.kind in SCHEDULES else []
+
+
+def _described(one: Registered) -> dict[str, Any]:
+    own, shared = _options(one)
+    described = [{"name": o.name, "type": o.type_name, "default": o.default, "help": o.help} for o in [*own, *shared]]
+    facts = {"kind": one.kind, "name": one.name, "plugin": one.plugin.dist, "version": one.plugin.version}
+    return {**facts, "doc": one.component.__doc__, "options": described}
+
+
+def _component(one: Registered) -> None:
+    own, shared = _options(one)
     out = console()
     out.print(
         f"[bold]{one.name}[/], {one.kind}, from {one.plugin.dist} {one.plugin.version} ({one.component.__module__})"

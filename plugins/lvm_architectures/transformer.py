@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Literal, Self
 
 import torch
-from attrs.validators import and_, ge, lt
+from attrs.validators import and_, ge, lt, optional
 from torch import Tensor, nn
 
 from lvmcore import Shape, component, option
@@ -22,7 +22,9 @@ class Transformer:
     d_model: int = option(default=512, help="width", validator=ge(2))
     heads: int = option(default=8, help="attention heads; they divide d_model", validator=ge(1))
     layers: int = option(default=4, help="decoder layers", validator=ge(1))
-    ffn: int | None = option(default=None, help="width of the feed-forward part; none: 4 · d_model")
+    ffn: int | None = option(
+        default=None, help="width of the feed-forward part; none: 4 · d_model", validator=optional(ge(1))
+    )
     dropout: float = option(default=0.1, help="dropout", validator=and_(ge(0), lt(1)))
     norm: Literal["post", "pre"] = option(default="post", help="LayerNorm behind or before each part")
     last_bias: float = option(default=0.0, help="subtracted from the attention logits of the last key (P5.1)")

@@ -1,4 +1,4 @@
-"""The bundled corpora."""
+"""The bundled corpora, and the world that tests the evaluator."""
 
 from lvmcore import hookimpl
 
@@ -7,5 +7,6 @@ from lvmcore import hookimpl
 def lvm_corpora():
     from lvm_corpora.kjv import Kjv
     from lvm_corpora.wiki import Wiki
+    from lvm_corpora.world import World
 
-    return [("wiki", Wiki), ("kjv", Kjv)]
+    return [("wiki", Wiki), ("kjv", Kjv), ("world", World)]

@@ -1,51 +1,14 @@
-"""The program as a user meets it, each command in a process of its own."""
+"""The program as a user meets it: each job from the command to what it prints and writes."""
 
 from __future__ import annotations
 
 import json
-import os
-import signal
-import subprocess
-import sys
-import time
-from collections.abc import Callable
 from pathlib import Path
-from subprocess import CompletedProcess
 
 import numpy as np
 import pytest
 import safetensors
-import safetensors.numpy
-from conftest import MakeCorpus
-
-Lvm = Callable[..., "CompletedProcess[str]"]
-
-
-@pytest.fixture
-def lvm(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Lvm:
-    monkeypatch.chdir(tmp_path)
-
-    def run(*words: str | Path, status: int = 0, **environment: str) -> CompletedProcess[str]:
-        done = subprocess.run(
-            [sys.executable, "-m", "lvmcore", *map(str, words)],
-            capture_output=True,
-            text=True,
-            check=False,
-            env={**os.environ, **environment},
-        )
-        assert done.returncode == status, done.stdout + done.stderr
-        assert "Traceback" not in done.stderr
-        return done
-
-    return run
-
-
-@pytest.fixture
-def small(make_corpus: MakeCorpus) -> Path:
-    return make_corpus()
-
-
-TOY = ("run", "--arch", "transformer", "--loss", "mse+dir:0.002", "--size", "toy", "--epochs", "2", "--data")
+from conftest import TOY, Lvm
 
 
 def test_a_run_trains_evaluates_writes_its_folder_and_adds_a_row(lvm: Lvm, small: Path, tmp_path: Path) -> None:
@@ -145,145 +108,6 @@ def test_a_loss_in_one_file_runs_by_name(lvm: Lvm, small: Path, tmp_path: Path) 
     assert {"dist": "huber.py", "plugin": "huber", "version": "file"} in document["plugins"]
     assert "delta" in lvm("show", "huber", "--plugin", "huber.py").stdout
     assert "unknown loss 'huber'" in lvm(*words, status=2).stderr
-
-
-@pytest.mark.parametrize(
-    ("words", "said"),
-    [
-        (("rnu",), "did you mean 'run'"),
-        (("run", "--epohcs", "3"), "No such option"),
-        (("run", "p11"), "unknown variant 'p11'; did you mean 'p1'"),
-        (("run", "--arch", "transfromer"), "did you mean 'transformer'"),
-        (("run", "--loss", "mse+dri"), "did you mean 'dir'"),
-        (("run", "--loss", "mse+dir:0.1,marign=1"), "did you mean 'margin'"),
-        (("run", "--loss", "mse+"), "empty term"),
-        (("run", "--sampler", "forward:2"), "'fraction' must be <= 1"),
-        (("run", "--epochs", "0"), "epochs"),
-        (("run", "--lr", "-1"), "'lr' must be > 0"),
-        (("run", "--data", "wikki"), "did you mean 'wiki'"),
-        (("run", "--data", "none.safetensors"), "no such corpus"),
-        (("run", "--gates", "lax"), "unknown gate profile 'lax'"),
-        (("run", "--registry", "none.toml"), "no such registry file"),
-        (("run", "--plugin", "none.py"), "no such plugin file"),
-        (("eval", "nothing"), "there is no run 'nothing'"),
-        (("eval", "none.safetensors"), "no such model file"),
-        (("eval", "copy-last", "--split", "test"), "no list of splits"),
-        (("list", "lossses"), "did you mean 'losses'"),
-        (("show", "transfromer"), "did you mean 'transformer'"),
-        (("compare", "--format", "tabel"), "did you mean 'table'"),
-        (("data", "import", "none.npz"), "no such file"),
-    ],
-)
-def test_a_mistake_is_named_with_a_way_out_and_leaves_nothing_behind(
-    words: tuple[str, ...], said: str, lvm: Lvm, tmp_path: Path
-) -> None:
-    done = lvm(*words, status=2)
-    assert said in done.stderr
-    assert done.stderr.startswith("lvm: ")
-    assert done.stdout == ""
-    assert not list((tmp_path / "runs").glob("*"))
-
-
-def broken(kind: str, small: Path) -> Path:
-    held = safetensors.numpy.load_file(small)
-    path = small.with_name(f"{kind}.safetensors")
-    if kind == "truncated":
-        path.write_bytes(small.read_bytes()[:-100])
-        return path
-    if kind == "nan":
-        held["vectors"][5] = np.nan
-    if kind == "zero":
-        held["vectors"][5] = 0
-    if kind == "short":
-        held["starts"] = np.arange(0, len(held["vectors"]) + 1, 4)
-        held["splits"] = np.zeros(len(held["starts"]) - 1, np.uint8)
-    safetensors.numpy.save_file(held, path)
-    return path
-
-
-@pytest.mark.parametrize(
-    ("kind", "said"),
-    [("truncated", "truncated"), ("nan", "not finite"), ("zero", "is zero"), ("short", "no window for training")],
-)
-def test_a_bad_corpus_is_named(kind: str, said: str, lvm: Lvm, small: Path) -> None:
-    done = lvm("run", "--size", "toy", "--data", broken(kind, small), status=2)
-    assert said in done.stderr
-    assert kind in done.stderr
-
-
-def test_a_corpus_of_another_width_is_named(lvm: Lvm, small: Path, make_corpus: MakeCorpus) -> None:
-    lvm(*TOY, small)
-    done = lvm("eval", "latest", "--data", make_corpus("wide", dim=24), status=2)
-    assert "reads vectors of width 16, the corpus holds width 24" in done.stderr
-
-
-def test_a_model_whose_plugin_is_missing_says_what_to_install(lvm: Lvm, small: Path) -> None:
-    lvm(*TOY, small)
-    done = lvm("eval", "latest", "--no-plugin", "architectures", status=2)
-    assert "lvmcore 0.1.0 (plugin architectures)" in done.stderr
-
-
-def test_a_full_disk_is_said_to_be_and_what_was_written_stays(lvm: Lvm, small: Path, tmp_path: Path) -> None:
-    (tmp_path / "full.py").write_text(
-        "import errno, os\n"
-        "from lvmcore import hookimpl\n"
-        "@hookimpl\n"
-        "def lvm_epoch_finished(run, record):\n"
-        "    def fsync(handle):\n"
-        "        raise OSError(errno.ENOSPC, 'No space left on device')\n"
-        "    if record['epoch'] == 2:\n"
-        "        os.fsync = fsync\n"
-    )
-    words = [*TOY]
-    words[words.index("2")] = "4"
-    done = lvm(*words, small, "--plugin", "full.py", status=3)
-    assert "No space left on device" in done.stderr
-    (folder,) = (tmp_path / "runs").iterdir()
-    assert len((folder / "epochs.jsonl").read_text().splitlines()) == 2
-    assert "interrupted" in lvm("runs").stdout
-    assert json.loads(lvm("eval", folder, "--json").stdout)["splits"]
-
-
-def test_an_interrupted_run_keeps_its_best_weights(small: Path, tmp_path: Path, lvm: Lvm) -> None:
-    words = [*TOY]
-    words[words.index("2")] = "100000"
-    process = subprocess.Popen(
-        [sys.executable, "-m", "lvmcore", *words, str(small)],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        # a shell's background job ignores SIGINT, and its children inherit that
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL) and None,
-    )
-    deadline = time.monotonic() + 60
-    while not list(tmp_path.glob("runs/*/model.safetensors")) and time.monotonic() < deadline:
-        time.sleep(0.1)
-    process.send_signal(signal.SIGINT)
-    _, said = process.communicate(timeout=60)
-    assert process.returncode == 2
-    assert "stopped by the user in epoch" in said
-    assert "Traceback" not in said
-    (folder,) = (tmp_path / "runs").iterdir()
-    assert json.loads((folder / "run.json").read_text())["status"] == "interrupted"
-    assert {file.name for file in folder.iterdir()} == {"run.json", "epochs.jsonl", "model.safetensors", ".lock"}
-    assert json.loads(lvm("eval", folder, "--json").stdout)["splits"]
-
-
-@pytest.mark.parametrize(
-    "words",
-    [["--help"], ["runs"], ["compare"], ["compare", "--format", "markdown"], ["show", "FILE"], ["run", "--help"]],
-)
-def test_a_quick_command_imports_no_torch(words: list[str], small: Path, tmp_path: Path, lvm: Lvm) -> None:
-    lvm(*TOY, small)
-    arguments = [str(small) if word == "FILE" else word for word in words]
-    code = (
-        "import sys; from lvm_cli.main import main\n"
-        f"sys.argv = ['lvm', *{arguments!r}]\n"
-        "try:\n    main()\nexcept SystemExit as end:\n    assert not end.code, end.code\n"
-        "assert 'torch' not in sys.modules\n"
-    )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr
 
 
 def test_everything_can_be_listed_and_shown(lvm: Lvm, small: Path) -> None:

@@ -26,6 +26,8 @@ class Sample:
     side: Literal["left", "right"] = option(default="left", help="a choice")
     parts: tuple[str, ...] = option(default=("batch",), help="a list")
     limit: int | None = option(default=None, help="a count or none")
+    bound: float | None = option(default=None, help="a number or none")
+    sides: tuple[Literal["left", "right"], ...] = option(default=("left",), help="choices")
 
     @classmethod
     def toy(cls) -> Self:
@@ -39,9 +41,14 @@ def made(**given: Any) -> Sample:
 
 
 def test_text_becomes_values_of_the_declared_types() -> None:
-    found = made(weight="1e-3", steps="7", deep="true", side="right", parts="batch/context", limit="4")
-    assert found == Sample(weight=1e-3, steps=7, deep=True, side="right", parts=("batch", "context"), limit=4)
-    assert made(limit="none").limit is None
+    found = made(
+        weight="1e-3", steps="7", deep="true", side="right", parts="batch/context", limit="4", sides="right/left"
+    )
+    assert found == Sample(
+        weight=1e-3, steps=7, deep=True, side="right", parts=("batch", "context"), limit=4, sides=("right", "left")
+    )
+    assert made(limit="none", bound="none") == Sample()
+    assert made(bound="-2.5", deep="False") == Sample(bound=-2.5)
 
 
 @pytest.mark.parametrize(
@@ -54,6 +61,11 @@ def test_text_becomes_values_of_the_declared_types() -> None:
         ("deep", "maybe", "true | false"),
         ("side", "up", "left | right"),
         ("limit", "few", "int | none"),
+        ("limit", "2.5", "int | none"),
+        ("bound", "nan", "float | none"),
+        ("bound", "-inf", "float | none"),
+        ("steps", "", "int"),
+        ("sides", "left/up", "left | right/left | right/…"),
     ],
 )
 def test_a_value_of_the_wrong_type_names_option_and_type(option_name: str, text: str, expected: str) -> None:
@@ -71,13 +83,16 @@ def test_a_value_out_of_range_names_the_option_and_where_to_look() -> None:
 
 
 def test_an_unknown_option_gets_the_nearest_match() -> None:
-    with pytest.raises(LvmError, match="did you mean 'weight'"):
+    with pytest.raises(LvmError, match="did you mean 'weight'") as caught:
         made(weigth="1")
+    assert (caught.value.where, caught.value.fix) == ("sample", "lvm show sample")
 
 
 def test_the_toy_size_is_the_start_and_given_options_win() -> None:
     found = make(Sample, {"steps": "9"}, where="sample", size="toy")
     assert (found.weight, found.steps) == (0.1, 9)
+    with pytest.raises(LvmError, match="'weight' must be >= 0"):
+        make(Sample, {"weight": "-1"}, where="sample", size="toy")
 
 
 @given(
@@ -89,6 +104,8 @@ def test_the_toy_size_is_the_start_and_given_options_win() -> None:
         side=st.sampled_from(["left", "right"]),
         parts=st.lists(st.sampled_from(["batch", "context", "article"]), min_size=1).map(tuple),
         limit=st.none() | st.integers(),
+        bound=st.none() | st.floats(allow_nan=False, allow_infinity=False),
+        sides=st.lists(st.sampled_from(["left", "right"]), min_size=1).map(tuple),
     )
 )
 def test_all_options_survive_being_written_and_read(sample: Sample) -> None:
@@ -97,6 +114,6 @@ def test_all_options_survive_being_written_and_read(sample: Sample) -> None:
 
 def test_options_are_listed_in_order_with_their_help() -> None:
     found = options(Sample)
-    assert [item.name for item in found] == ["weight", "steps", "deep", "side", "parts", "limit"]
+    assert [item.name for item in found] == ["weight", "steps", "deep", "side", "parts", "limit", "bound", "sides"]
     assert found[0].help == "a number"
     assert read(found[4], write(("a", "b")), "here") == ("a", "b")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -58,6 +59,41 @@ def test_a_batch_holds_the_rows_of_a_plain_loop(counts: list[int]) -> None:
                 torch.testing.assert_close(future[i, h - 1], unit[row + h])
 
 
+@given(counts=lengths, offset=st.integers(-8, 8))
+def test_a_row_at_an_offset_is_that_of_the_same_article_or_said_to_be_missing(counts: list[int], offset: int) -> None:
+    corpus = in_memory(counts, [0] * len(counts))
+    article_of = [a for a, count in enumerate(counts) for _ in range(count)]
+    windows = corpus.windows("train", 2)
+    if not len(windows):
+        return
+    rows, there = windows.take(torch.arange(len(windows))).at(offset)
+    for i, target in enumerate(windows.targets.tolist()):
+        row = target + offset
+        inside = 0 <= row < len(corpus) and article_of[row] == article_of[target]
+        assert bool(there[i]) is inside
+        expected = corpus.vectors[row if inside else target]  # another row is the target's own
+        torch.testing.assert_close(rows[i], expected / expected.norm())
+
+
+def test_batches_in_order_hold_every_window_once(corpus: Corpus) -> None:
+    batches = list((windows := corpus.windows("train")).batches(9))
+    assert torch.cat([batch.targets for batch in batches]).tolist() == windows.targets.tolist()
+    assert {len(batch.targets) for batch in batches[:-1]} == {9}
+
+
+@pytest.mark.skipif(not Path("/proc/self/maps").is_file(), reason="the system does not list its mappings")
+def test_the_vectors_stay_in_the_file_in_their_own_precision(make_corpus: MakeCorpus) -> None:
+    file = make_corpus("mapped", articles=60, rows=40)
+    corpus = Corpus.open(file)
+    assert corpus.vectors.dtype == torch.float16
+    mapped = [
+        tuple(int(end, 16) for end in line.split()[0].split("-"))
+        for line in Path("/proc/self/maps").read_text().splitlines()
+        if line.endswith(str(file))
+    ]
+    assert any(low <= corpus.vectors.data_ptr() < high for low, high in mapped)
+
+
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(counts=lengths, dtype=st.sampled_from([np.float16, np.float32]), seed=st.integers(0, 9))
 def test_a_corpus_survives_being_written_and_read(tmp_path: Path, counts: list[int], dtype: type, seed: int) -> None:
@@ -82,6 +118,23 @@ def test_the_digest_is_of_the_contents_and_not_of_the_texts_about_them(tmp_path:
     assert save("three") != digest_of(np.ones((6, 2), np.float16), np.array([0, 6]), np.array([0], np.uint8))
 
 
+@pytest.mark.parametrize(
+    ("name", "values"),
+    [
+        ("splits", [256, 0]),
+        ("splits", [-1, 0]),
+        ("splits", [0.5, 1.0]),
+        ("splits", ["train", "val"]),
+        ("starts", [0.0, 3, 6]),
+    ],
+)
+def test_numbers_that_would_change_in_the_file_are_refused(name: str, values: list[Any], tmp_path: Path) -> None:
+    arrays = {"starts": np.array([0, 3, 6]), "splits": np.array([0, 1]), name: np.array(values)}
+    with pytest.raises(LvmError, match=f"{name} are"):
+        save_corpus(tmp_path / "c.safetensors", np.ones((6, 2), np.float16), info=CorpusInfo(name="c"), **arrays)
+    assert not list(tmp_path.iterdir())
+
+
 def test_rows_have_unit_norm(corpus: Corpus) -> None:
     norms = corpus.rows(torch.arange(len(corpus))).double().norm(dim=1)
     torch.testing.assert_close(norms, torch.ones_like(norms), atol=1e-6, rtol=0)
@@ -104,6 +157,40 @@ def test_another_safetensors_file_is_no_corpus(tmp_path: Path) -> None:
     safetensors.numpy.save_file({"weights": np.ones(3)}, path)
     with pytest.raises(LvmError, match="lacks splits, starts, vectors"):
         Corpus.open(path)
+
+
+@pytest.mark.parametrize("shape", [(), (6,), (6, 4, 1)])
+@pytest.mark.parametrize("name", ["vectors", "starts", "splits"])
+def test_tensors_of_other_shapes_are_named(name: str, shape: tuple[int, ...], tmp_path: Path) -> None:
+    good = {"vectors": np.ones((6, 4), np.float32), "starts": np.array([0, 6]), "splits": np.zeros(1, np.uint8)}
+    bad = {**good, name: np.ones(shape, good[name].dtype)}
+    safetensors.numpy.save_file(bad, tmp_path / "c.safetensors")
+    with pytest.raises(LvmError, match="the corpus is malformed") as caught:
+        Corpus.open(tmp_path / "c.safetensors")
+    assert name in caught.value.what
+
+
+@pytest.mark.parametrize("dtype", [np.float64, np.int16])
+def test_vectors_of_another_type_are_named(dtype: type, tmp_path: Path) -> None:
+    arrays = {"vectors": np.ones((6, 4), dtype), "starts": np.array([0, 6]), "splits": np.zeros(1, np.uint8)}
+    safetensors.numpy.save_file(arrays, tmp_path / "c.safetensors")
+    with pytest.raises(LvmError, match="not \\(N, D\\) float16 or float32"):
+        Corpus.open(tmp_path / "c.safetensors")
+
+
+@pytest.mark.parametrize("header", ["{", "null", "[]", '{"titles": 5}'])
+def test_a_header_that_cannot_be_read_is_named(header: str, tmp_path: Path) -> None:
+    arrays = {"vectors": np.ones((6, 4), np.float32), "starts": np.array([0, 6]), "splits": np.zeros(1, np.uint8)}
+    safetensors.numpy.save_file(arrays, tmp_path / "c.safetensors", {"lvm": header})
+    with pytest.raises(LvmError, match="header"):
+        Corpus.open(tmp_path / "c.safetensors")
+
+
+def test_a_corpus_without_a_header_is_called_by_its_file(tmp_path: Path) -> None:
+    arrays = {"vectors": np.ones((6, 4), np.float32), "starts": np.array([0, 6]), "splits": np.zeros(1, np.uint8)}
+    safetensors.numpy.save_file(arrays, tmp_path / "plain.safetensors")
+    corpus = Corpus.open(tmp_path / "plain.safetensors")
+    assert (corpus.info.name, corpus.digest) == ("plain", digest_of(**arrays))
 
 
 @pytest.mark.parametrize(("value", "said"), [(np.nan, "not finite"), (np.inf, "not finite"), (0.0, "is zero")])

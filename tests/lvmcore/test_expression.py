@@ -71,6 +71,42 @@ def test_a_broken_expression_is_named(text: str, said: str) -> None:
     assert text in (caught.value.where or "")
 
 
+@pytest.mark.parametrize("broken", ["dir,start", "dir,a=1,a=2", "dir:", "di r", "dir:1e", "dir,margin=", "a/b/c", ":3"])
+@pytest.mark.parametrize("around", ["{}", "mse+{}", "{}+mse", "mse+{}+ac:0.1"])
+def test_the_error_names_the_term_at_fault_and_the_grammar(broken: str, around: str) -> None:
+    if broken == "dir:1e" and "{}+" in around:
+        broken = "dir:1e,a"  # else the + belongs to the number
+    with pytest.raises(LvmError) as caught:
+        parse(around.format(broken))
+    assert f"'{broken}'" in (caught.value.where or "")
+    assert "name[:value]" in (caught.value.expected or "")
+
+
+@given(st.one_of(st.text(max_size=20), st.text(st.sampled_from("mse+dir:,=/ 1e-_.#é\n\t"), max_size=20)))
+def test_any_text_is_an_expression_that_survives_or_an_error_of_the_one_shape(text: str) -> None:
+    try:
+        expression = parse(text)
+    except LvmError:
+        return
+    assert parse(str(expression)) == expression
+
+
+def test_spaces_around_terms_do_not_matter_and_nothing_is_the_empty_expression() -> None:
+    assert parse(" mse + dir:0.1 ") == parse("mse+dir:0.1")
+    assert parse("") == parse("  ") == Expression()
+
+
+def test_a_list_is_kept_as_one_value_and_a_value_may_hold_what_the_head_may_not() -> None:
+    (term,) = parse("nce:0.07,negatives=batch/context/article,path=a:b=c").terms
+    assert term.options == {"negatives": "batch/context/article", "path": "a:b=c"}
+
+
+def test_a_term_that_could_not_be_read_back_cannot_be_made() -> None:
+    for parts in (("mse", "1e"), ("p5e", None), ("a b", None), ("mse", "1,2"), ("mse", "a+b"), ("", None)):
+        with pytest.raises(ValueError, match=r"is no|ends in a digit and e"):
+            Term(*parts)
+
+
 def test_where_one_term_is_wanted_two_are_an_error() -> None:
     assert parse_one("forward:0.3").value == "0.3"
     with pytest.raises(LvmError, match="one term was expected, not 2"):

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 import safetensors
+import safetensors.torch
 import torch
 
 from lvmcore.errors import LvmError
@@ -36,6 +37,70 @@ def test_the_file_holds_every_option_so_that_a_later_default_changes_nothing(
     assert header["arch"] == "amn,d_model=16,hidden=32"
     assert header["inputs"] == "pos,scale=0.03,start=1,stop=none,ramp=1"
     assert (header["dim"], header["context"], header["kind"], header["schema"]) == (8, 5, "model", 1)
+
+
+WIDE = """
+import torch
+from lvmcore import component, hookimpl, option
+
+@component
+class Scale:
+    "Each row's own channels times a number."
+    factor: float = option(default={default}, help="the number")
+    def build(self, shape):
+        class Module(torch.nn.Module):
+            def forward(own, context):
+                return context[:, -1, : shape.dim] * self.factor
+        return Module()
+
+@hookimpl
+def lvm_architectures():
+    return [("scale", Scale)]
+"""
+
+
+def test_a_model_of_an_earlier_default_predicts_as_it_did(tmp_path: Path) -> None:
+    file = tmp_path / "scale.py"
+    file.write_text(WIDE.format(default=2.0))
+    save_model(tmp_path / "m.safetensors", build_model("scale", "", 8, 5, Registry(Plugins([file]))), {})
+    file.write_text(WIDE.format(default=7.0))
+    registry = Registry(Plugins([file]))
+    assert torch.equal(build_model("scale", "", 8, 5, registry)(CONTEXTS), CONTEXTS[:, -1] * 7)
+    assert torch.equal(load_model(tmp_path / "m.safetensors", registry)[0](CONTEXTS), CONTEXTS[:, -1] * 2)
+    with pytest.raises(LvmError, match=r"needs a plugin that is not loaded: scale\.py file") as caught:
+        load_model(tmp_path / "m.safetensors", Registry(Plugins()))
+    assert caught.value.fix == "--plugin scale.py"
+
+
+@pytest.mark.parametrize("header", ["[]", "3", "null", '{"kind": "corpus"}'])
+def test_a_header_of_another_kind_is_named(header: str, tmp_path: Path, registry: Registry) -> None:
+    safetensors.torch.save_file({"a": torch.ones(1)}, tmp_path / "m.safetensors", {"lvm": header})
+    with pytest.raises(LvmError, match="no lvm model"):
+        load_model(tmp_path / "m.safetensors", registry)
+
+
+def test_a_model_of_a_newer_schema_says_what_to_do(tmp_path: Path, registry: Registry) -> None:
+    save_model(tmp_path / "m.safetensors", build_model("amn", "", 8, 5, registry, "toy"), {"schema": 99})
+    with pytest.raises(LvmError, match="newer lvm") as caught:
+        load_model(tmp_path / "m.safetensors", registry)
+    assert "pip install -U lvmcore" in (caught.value.fix or "")
+
+
+def test_weights_that_do_not_fit_the_header_are_named(tmp_path: Path, registry: Registry) -> None:
+    save_model(tmp_path / "m.safetensors", build_model("amn", "", 8, 5, registry, "toy"), {"dim": 9})
+    with pytest.raises(LvmError, match="do not fit the header") as caught:
+        load_model(tmp_path / "m.safetensors", registry)
+    assert caught.value.where == str(tmp_path / "m.safetensors")
+
+
+def test_inputs_act_in_order_and_each_sees_what_the_one_before_widened(registry: Registry) -> None:
+    model = build_model("amn", "pos:0.03+pos:0.5", 8, 5, registry, "toy").eval()
+    context = CONTEXTS
+    for item in model.inputs:
+        context = item(context)
+    assert context.shape == (3, 5, 10)
+    torch.testing.assert_close(context[0, -1, 8:], torch.tensor([0.03, 0.5]))
+    assert model(CONTEXTS).shape == (3, 8)
 
 
 def test_a_ramped_input_is_the_same_number_in_evaluation(tmp_path: Path, registry: Registry) -> None:

@@ -11,7 +11,7 @@ from torch import nn
 
 from lvmcore.errors import LvmError
 from lvmcore.expression import parse_one
-from lvmcore.objective import Objective, gradient_norms, total
+from lvmcore.objective import Objective, WeightedLoss, gradient_norms, total
 from lvmcore.registry import Registry
 from lvmcore.scheduled import LossSchedule, Schedule
 from lvmcore.step import Step
@@ -76,9 +76,66 @@ def test_what_is_wrong_with_an_objective_is_said(text: str, said: str, registry:
         Objective.of(text, registry)
 
 
-def test_an_epoch_without_any_loss_is_an_error(registry: Registry) -> None:
-    with pytest.raises(LvmError, match="no loss acts at epoch 1"):
-        Objective.of("mse,start=2", registry)(at_epoch(1))
+@pytest.mark.parametrize(("text", "epoch"), [("mse,start=2", 1), ("mse,stop=3+dir,stop=2", 4), ("mse:0", 1)])
+def test_an_epoch_without_any_loss_is_an_error(text: str, epoch: int, registry: Registry) -> None:
+    with pytest.raises(LvmError, match=f"no loss acts at epoch {epoch}"):
+        Objective.of(text, registry)(at_epoch(epoch))
+
+
+@pytest.mark.parametrize("text", ["mse,stop=2+ac+dir,share=0.1", "mse,stop=2+dir,share=0.1", "mse:0+dir,share=0.1"])
+def test_a_share_needs_the_first_term_and_never_takes_another(text: str, registry: Registry) -> None:
+    with pytest.raises(LvmError, match="'dir' shares with 'mse', which does not act at epoch 3"):
+        Objective.of(text, registry)(at_epoch(3))
+
+
+def test_a_share_ramps_and_is_nothing_where_the_loss_is_zero(registry: Registry) -> None:
+    objective = Objective.of("mse+dir,share=0.2,start=2,ramp=4,margin=3", registry)
+    assert list(objective(at_epoch(1))) == ["mse"]
+    for epoch, share in ((2, 0.05), (3, 0.1), (4, 0.15), (5, 0.2), (9, 0.2)):
+        values = objective(at_epoch(epoch))
+        assert float(values["dir"].weighted) == pytest.approx(share * float(values["mse"].weighted))
+    satisfied = Objective.of("mse+dir,share=0.2,margin=-3", registry)(at_epoch(1))
+    assert float(satisfied["dir"].raw) == float(satisfied["dir"].weighted) == 0
+
+
+def test_no_gradient_runs_through_the_factor_of_a_share(registry: Registry) -> None:
+    step = random_step()
+    values = Objective.of("mse+dir,share=0.3,margin=2", registry)(step)
+    raw, weighted = values["dir"].raw, values["dir"].weighted
+    (of_raw,) = torch.autograd.grad(raw, step.raw, retain_graph=True)
+    (of_weighted,) = torch.autograd.grad(weighted, step.raw)
+    torch.testing.assert_close(of_weighted, of_raw * float((weighted / raw).detach()))
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [(torch.ones(7), r"a tensor of shape \(7,\)"), (torch.ones(1), r"\(1,\)"), (0.5, "float"), (None, "None")],
+)
+def test_a_loss_that_gives_no_scalar_is_named(given: object, said: str) -> None:
+    objective = Objective([WeightedLoss("odd#2", lambda step: given, LossSchedule())])  # pyright: ignore
+    with pytest.raises(LvmError, match=f"loss 'odd#2' gave .*{said}"):
+        objective(at_epoch(1))
+
+
+def test_a_loss_sees_the_raw_values_of_the_terms_before_it() -> None:
+    seen: list[dict[str, float]] = []
+
+    def first(step: Step) -> torch.Tensor:
+        return step.raw.square().sum()
+
+    def second(step: Step) -> torch.Tensor:
+        seen.append({label: float(value) for label, value in step.terms.items()})
+        return step.raw.sum()
+
+    step = at_epoch(1)
+    Objective([WeightedLoss("a", first, LossSchedule(weight=0.1)), WeightedLoss("b", second, LossSchedule())])(step)
+    assert seen == [{"a": pytest.approx(float(step.raw.square().sum()))}]
+
+
+def test_the_error_names_the_term_as_it_was_written(registry: Registry) -> None:
+    with pytest.raises(LvmError) as caught:
+        Objective.of("mse+dir:heavy,start=2", registry)
+    assert caught.value.where == "dir:heavy,start=2"
 
 
 def test_gradient_norms_are_those_of_separate_backward_passes_and_touch_nothing(registry: Registry) -> None:
@@ -86,8 +143,10 @@ def test_gradient_norms_are_those_of_separate_backward_passes_and_touch_nothing(
     layer = nn.Linear(6, 6)
     raw = layer(step.raw.detach())
     values = Objective.of("mse+dir:0.3,margin=2", registry)(Step(batch=step.batch, raw=raw, epoch=1, model=step.model))
+    layer.weight.grad = torch.full_like(layer.weight, 3)
     found = gradient_norms(values, layer)
-    assert all(parameter.grad is None for parameter in layer.parameters())
+    assert layer.bias.grad is None
+    assert torch.equal(layer.weight.grad, torch.full_like(layer.weight, 3))
     for label, value in values.items():
         layer.zero_grad()
         value.weighted.backward(retain_graph=True)

@@ -68,6 +68,8 @@ def test_an_installed_plugin_gives_its_components(site: Site) -> None:
     [
         ("raise RuntimeError('bad day')", "RuntimeError: bad day"),
         ("import no_such_package", "No module named 'no_such_package'"),
+        ("this is no Python", "SyntaxError"),
+        ("raise SystemExit('I stop here')", "SystemExit: I stop here"),
         ("from lvmcore import hookimpl\n@hookimpl\ndef lvm_loses():\n    return []", "did you mean 'lvm_losses'"),
         ("from lvmcore import hookimpl\n@hookimpl\ndef lvm_losses(extra):\n    return []", "extra"),
         (GOOD.format(name="x").replace('[("x", Good)]', "1 / 0"), "ZeroDivisionError"),
@@ -109,9 +111,23 @@ def test_two_owners_of_a_name_are_both_named_and_either_can_be_chosen(site: Site
     registry = Registry(Plugins())
     with pytest.raises(LvmError, match="lvm-one, lvm-two") as caught:
         registry.find("loss", parse_one("twice"))
-    assert "lvm-two/twice" in (caught.value.expected or "")
+    assert caught.value.expected == "one owner: write lvm-one/twice or lvm-two/twice"
+    assert "--no-plugin lvm-two" in (caught.value.fix or "")
     assert registry.find("loss", parse_one("lvm-two/twice")).plugin.dist == "lvm-two"
     assert Registry(Plugins(without=["lvm-two"])).find("loss", parse_one("twice")).plugin.dist == "lvm-one"
+
+
+def test_a_distribution_that_does_not_own_the_name_is_an_error_that_says_who_does(site: Site) -> None:
+    site.install("lvm-one", GOOD.format(name="twice"))
+    with pytest.raises(LvmError, match="did you mean 'lvm-one/twice'"):
+        Registry(Plugins()).find("loss", parse_one("lvm-on/twice"))
+
+
+def test_a_misspelt_hook_leaves_nothing_of_the_plugin_behind(site: Site) -> None:
+    site.install("lvm-half", GOOD.format(name="half") + "\n@hookimpl\ndef lvm_imputs():\n    return []\n")
+    registry = Registry(Plugins())
+    assert "did you mean 'lvm_inputs'" in row(registry.plugins, "lvm-half").reason
+    assert "half" not in [found.name for found in registry.all("loss")]
 
 
 def test_a_built_in_is_never_shadowed_in_silence(site: Site) -> None:

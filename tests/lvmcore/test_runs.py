@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import csv
-import errno
 import io
 import json
-import os
 import subprocess
 import sys
 from pathlib import Path
@@ -17,7 +15,6 @@ import pytest
 from lvmcore.comparison import compare
 from lvmcore.errors import LvmError, MachineError
 from lvmcore.expression import parse_one
-from lvmcore.files import to_json, write_whole
 from lvmcore.registry import Registry
 from lvmcore.runs import Run, all_runs, find_run
 
@@ -39,31 +36,12 @@ def evaluation(cosine: float, corpus: str = "wiki", protocol: str = "5cat") -> d
     }
 
 
-def finished(root: Path, name: str, cosine: float, corpus: str = "wiki", **facts: Any) -> Run:
+def finished(root: Path, name: str, cosine: float, corpus: str = "wiki", protocol: str = "5cat", **facts: Any) -> Run:
     run = Run.create(root, name, ["lvm", "run"])
     run.update(corpus={"name": corpus}, parameters=1_000_000, variant={"arch": "amn", "loss": "mse|x"}, **facts)
-    run.write_evaluation(evaluation(cosine, corpus))
+    run.write_evaluation(evaluation(cosine, corpus, protocol))
     run.finish("finished")
     return run
-
-
-def test_a_file_is_written_whole_or_not_at_all(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    path = tmp_path / "folder" / "x.json"
-    write_whole(path, "old")
-
-    def full(handle: int) -> None:
-        raise OSError(errno.ENOSPC, "No space left on device")
-
-    monkeypatch.setattr(os, "fsync", full)
-    with pytest.raises(MachineError, match="No space left") as caught:
-        write_whole(path, "new")
-    assert caught.value.exit_status == 3
-    assert path.read_text() == "old"
-    assert [file.name for file in path.parent.iterdir()] == ["x.json"]
-
-
-def test_json_has_no_numbers_that_json_lacks() -> None:
-    assert json.loads(to_json({"a": float("nan"), "b": [float("inf"), 1.5]})) == {"a": None, "b": [None, 1.5]}
 
 
 def test_a_run_whose_process_was_killed_reads_as_interrupted(tmp_path: Path) -> None:
@@ -84,6 +62,45 @@ def test_a_run_that_is_held_cannot_be_taken(tmp_path: Path) -> None:
         Run.open(run.path).lock()
 
 
+@pytest.mark.parametrize("text", ["{", "[]", "3", "{}", '{"status": "finished"}', '{"name": "x"}'])
+def test_a_folder_whose_record_is_none_is_named_alone_and_left_out_of_the_others(text: str, tmp_path: Path) -> None:
+    good, bad = finished(tmp_path, "good", 0.5), finished(tmp_path, "bad", 0.5)
+    (bad.path / "run.json").write_text(text)
+    assert [run.path for run in all_runs(tmp_path)] == [good.path]
+    with pytest.raises(LvmError) as caught:
+        find_run(str(bad.path), tmp_path)
+    assert caught.value.where == str(bad.path / "run.json")
+
+
+@pytest.mark.parametrize("name", ["evaluation.json", "epochs.jsonl"])
+def test_a_file_of_a_run_that_cannot_be_read_is_named(name: str, tmp_path: Path) -> None:
+    run = finished(tmp_path, "x", 0.5)
+    (run.path / name).write_text('{"a":')
+    with pytest.raises(LvmError, match="cannot be read") as caught:
+        (run.evaluation if name.startswith("evaluation") else run.epochs)()
+    assert caught.value.where == str(run.path / name)
+
+
+def test_a_name_that_no_folder_can_have_is_made_to_fit(tmp_path: Path) -> None:
+    run = Run.create(tmp_path, "transformer+residual:0.5/é |", [])
+    assert run.path.parent == tmp_path
+    assert "transformer-residual-0.5-é--" in run.path.name
+    assert Run.open(run.path).record["name"] == "transformer+residual:0.5/é |"
+
+
+def test_a_folder_that_cannot_be_made_is_the_machines_fault(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(MachineError, match="cannot be made") as caught:
+        Run.create(tmp_path / "file", "x", [])
+    assert "--runs" in (caught.value.fix or "")
+
+
+def test_a_discarded_run_leaves_nothing(tmp_path: Path) -> None:
+    run = Run.create(tmp_path, "x", [])
+    run.discard()
+    assert not list(tmp_path.iterdir())
+
+
 def test_a_run_is_found_by_folder_name_id_and_latest(tmp_path: Path) -> None:
     first, second = finished(tmp_path, "one", 0.5), finished(tmp_path, "two", 0.6)
     assert find_run(str(first.path), tmp_path).path == first.path
@@ -98,14 +115,20 @@ def test_a_run_is_found_by_folder_name_id_and_latest(tmp_path: Path) -> None:
 
 
 def test_the_best_is_marked_among_runs_measured_alike(tmp_path: Path) -> None:
-    for name, cosine, corpus in (("low", 0.5, "wiki"), ("high", 0.6, "wiki"), ("elsewhere", 0.9, "kjv")):
-        finished(tmp_path, name, cosine, corpus)
+    for name, cosine, corpus, protocol in (
+        ("low", 0.5, "wiki", "5cat"),
+        ("high", 0.6, "wiki", "5cat"),
+        ("elsewhere", 0.9, "kjv", "5cat"),
+        ("otherwise", 0.8, "wiki", "5cat-2025"),
+    ):
+        finished(tmp_path, name, cosine, corpus, protocol)
     comparison = compare(all_runs(tmp_path))
     rows = {row.model: row for row in comparison.rows}
     assert {name: comparison.is_best(row, "val_cos") for name, row in rows.items()} == {
         "low": False,
         "high": True,
         "elsewhere": False,
+        "otherwise": False,
     }
     assert sorted(row.corpus for row in comparison.yardsticks) == ["kjv", "wiki"]
     assert not any(comparison.is_best(row, "val_cos") for row in comparison.yardsticks)

@@ -3,45 +3,26 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 import attrs
 import pytest
 import torch
+from training import copied, train, weights
 
 from lvmcore import component, hookimpl, precision
 from lvmcore.collapse import CollapseWatch
 from lvmcore.corpus import Corpus
-from lvmcore.errors import LvmError
-from lvmcore.model import LatentVectorModel, load_model
-from lvmcore.plugins import Plugins
-from lvmcore.registry import Registry
+from lvmcore.model import load_model
+from lvmcore.plugins import Plugin, Plugins
+from lvmcore.registry import Registered, Registry
 from lvmcore.runs import Run
-from lvmcore.trainer import Conditions, Outcome, Trainer
-from lvmcore.variants import BEST, Catalogue, Stage, Variant
+from lvmcore.trainer import Trainer
+from lvmcore.variants import BEST, Catalogue, Variant
 
 
 @pytest.fixture
 def variant(catalogue: Catalogue) -> Variant:
     return attrs.evolve(catalogue.variant("base"), arch="transformer", epochs=3, batch_size=16, lr=3e-3)
-
-
-def passes(model: LatentVectorModel, profile: str) -> str:
-    return ""
-
-
-def train(
-    variant: Variant, corpus: Corpus, registry: Registry, folder: Path, gate: Any = passes, **conditions: Any
-) -> tuple[Outcome, Run, Trainer]:
-    run = Run.create(folder, variant.name, ["test"])
-    trainer = Trainer(variant, corpus, registry, run, Conditions(**{"size": "toy", **conditions}), gate)
-    run.update(recipe={})
-    return trainer.train(), run, trainer
-
-
-def weights(outcome: Outcome) -> dict[str, torch.Tensor]:
-    assert outcome.model is not None
-    return outcome.model.state_dict()
 
 
 def test_training_lowers_the_loss_and_keeps_the_best_weights(
@@ -91,35 +72,6 @@ def test_the_best_epoch_is_chosen_by_the_metric(
     assert run.record["best"]["value"] == (max(values) if BEST[metric] else min(values))
 
 
-def test_stages_change_what_they_say_and_a_failed_gate_ends_the_run(
-    variant: Variant, corpus: Corpus, registry: Registry, tmp_path: Path
-) -> None:
-    stages = (
-        Stage(name="A", epochs=1, sampler="forward:0.3", gates="stage-a"),
-        Stage(name="B", epochs=2, loss="mse+dir:0.1", batch_size=8, lr=1e-4, arch="transformer,last_bias=0.3"),
-    )
-    staged = attrs.evolve(variant, stages=stages, epochs=3)
-    outcome, run, _ = train(staged, corpus, registry, tmp_path)
-    first, second, third = run.epochs()
-    assert outcome.status == "finished"
-    assert (first["stage"], second["stage"], third["epoch"]) == ("A", "B", 3)
-    assert first["windows"] == round(0.3 * second["windows"])
-    assert second["steps"] == -(-second["windows"] // 8)
-    assert (first["lr"], second["lr"]) == (3e-3, 1e-4)
-    outcome, run, _ = train(staged, corpus, registry, tmp_path, gate=lambda model, profile: f"{profile} says no")
-    assert (outcome.status, outcome.reason) == ("gate-failed", "stage A: stage-a says no")
-    assert len(run.epochs()) == 1
-    assert outcome.model is not None
-
-
-def test_a_stage_that_changes_a_shape_is_an_error(
-    variant: Variant, corpus: Corpus, registry: Registry, tmp_path: Path
-) -> None:
-    stages = (Stage(name="A", epochs=1), Stage(name="B", epochs=1, inputs="pos:0.03"))
-    with pytest.raises(LvmError, match="changes the shape"):
-        train(attrs.evolve(variant, stages=stages, epochs=2), corpus, registry, tmp_path)
-
-
 class Poison:
     """A plugin whose loss is mse until an epoch, and destroys the model from then on."""
 
@@ -146,9 +98,6 @@ def poisoned(epoch: int, factor: float) -> Registry:
     registry = Registry(Plugins(only=()))
     plugin = Poison(epoch, factor)
     registry.all("loss")
-    from lvmcore.plugins import Plugin
-    from lvmcore.registry import Registered
-
     registry._kinds["loss"].append(Registered("loss", *plugin.pair, Plugin("poison", "test", "0", "test")))
     return registry
 
@@ -179,16 +128,42 @@ def test_what_to_do_on_a_collapse_is_the_users_choice(
         assert records[3]["lr"] == pytest.approx(records[2]["lr"] / 2)
 
 
+def test_a_rollback_goes_on_from_the_best_weights_without_moments(
+    variant: Variant, corpus: Corpus, tmp_path: Path
+) -> None:
+    registry, seen = poisoned(3, 10.0), []
+
+    class Listener:
+        def __init__(self, trainer: Trainer) -> None:
+            self.trainer = trainer
+
+        @hookimpl
+        def lvm_epoch_started(self, run: Run, epoch: int) -> None:
+            if epoch == 4:
+                best = load_model(run.model_file, registry)[0].state_dict()
+                own = copied(self.trainer.model)
+                seen.append(all(torch.equal(own[name], best[name]) for name in best))
+                seen.append(len(self.trainer.optimizer.state))
+
+    variant = attrs.evolve(variant, loss="poison", epochs=4, lr=1e-2)
+    train(variant, corpus, registry, tmp_path, listener=Listener, on_collapse="rollback")
+    assert seen == [True, 0]
+
+
 @pytest.mark.parametrize(
     ("cosines", "collapsed"),
     [
-        ([0.5, 0.451], False),  # above 0.9 of the best
+        ([0.5, 0.45], False),  # at 0.9 of the best
+        ([0.5, 0.451], False),  # above it
         ([0.5, 0.449], True),
         ([0.1, 0.085], False),  # under 0.9 of the best, but less than 0.02 below it
         ([0.1, 0.079], True),
+        ([0.1, 0.08], True),  # exactly 0.02 below the best
         ([0.3, 0.5, 0.44], True),
         ([float("nan")], True),
+        ([float("inf")], True),
         ([-0.2, -0.21], False),
+        ([-0.2, -0.25], True),  # the rule holds below 0 as well
     ],
 )
 def test_the_rule_of_collapse(cosines: list[float], collapsed: bool) -> None:
@@ -208,6 +183,30 @@ def test_auto_takes_bf16_only_where_the_processor_multiplies_it(
     monkeypatch.setattr(precision, "processor_flags", lambda: flags)
     assert precision.resolve("auto", torch.device("cpu")) == chosen
     assert precision.resolve("bf16", torch.device("cpu")) == "bf16"
+
+
+@pytest.mark.parametrize(
+    ("cpuinfo", "chosen"),
+    [
+        ("processor : 0\nflags\t\t: fpu avx2 avx512_bf16\n", "bf16"),
+        ("processor : 0\nflags\t\t: fpu avx2 amx_bf16 amx_tile\n", "bf16"),
+        ("Features\t: fp asimd bf16\n", "bf16"),
+        ("processor : 0\nflags\t\t: fpu avx2 avx512f\nbugs : avx512_bf16\n", "fp32"),
+        ("", "fp32"),
+        (None, "fp32"),
+    ],
+)
+def test_the_flags_are_read_from_what_linux_says_of_the_processor(
+    cpuinfo: str | None, chosen: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def read_text(path: Path) -> str:
+        assert str(path) == "/proc/cpuinfo"
+        if cpuinfo is None:
+            raise FileNotFoundError(path)
+        return cpuinfo
+
+    monkeypatch.setattr(Path, "read_text", read_text)
+    assert precision.resolve("auto", torch.device("cpu")) == chosen
 
 
 def test_training_in_bf16_records_finite_figures(

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
+from typing import Any
 
+import attrs
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from lvmcore.errors import LvmError
@@ -14,7 +17,7 @@ from lvmcore.model import build_model
 from lvmcore.objective import Objective
 from lvmcore.registry import Registry
 from lvmcore.rules import parse_rule
-from lvmcore.variants import Catalogue, Stage, default_files, load_catalogue
+from lvmcore.variants import Catalogue, Stage, Variant, default_files, load_catalogue
 
 
 def load(tmp_path: Path, text: str) -> Catalogue:
@@ -75,6 +78,77 @@ def test_all_mistakes_of_a_file_are_reported_at_once(tmp_path: Path) -> None:
     assert "registry.toml" in (caught.value.where or "")
 
 
+ANYTHING = st.recursive(
+    st.none() | st.booleans() | st.integers(-3, 3) | st.floats() | st.sampled_from(["", "mse", "p1", "base", "9"]),
+    lambda inner: st.lists(inner, max_size=2) | st.dictionaries(st.sampled_from(["name", "epochs", "x"]), inner),
+    max_leaves=4,
+).filter(lambda value: value is not None)
+KEYS = [field.name for field in attrs.fields(Variant)]
+
+
+def toml(value: Any) -> str:
+    """TOML of a value, inline."""
+    if isinstance(value, dict):
+        return "{" + ", ".join(f"{key} = {toml(item)}" for key, item in value.items() if item is not None) + "}"
+    if isinstance(value, list):
+        return f"[{', '.join(toml(item) for item in value if item is not None)}]"
+    return (
+        str(value).lower() if isinstance(value, bool) else json.dumps(value) if isinstance(value, str) else str(value)
+    )
+
+
+@settings(max_examples=300, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(tables=st.dictionaries(st.sampled_from([*KEYS, "extends", "replace"]), ANYTHING, min_size=1, max_size=2))
+def test_whatever_a_variant_holds_it_is_read_or_named_as_a_mistake(tmp_path: Path, tables: dict[str, Any]) -> None:
+    try:
+        variant = load(tmp_path, f"[variants]\na = {toml(tables)}").variant("a")
+    except LvmError as problem:
+        assert "variants.a" in problem.what  # noqa: PT017 – either outcome is right
+    else:
+        assert sum(stage.epochs for stage in variant.plan) == variant.epochs
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("variants = 3", r"variants: tables \[variants.NAME\] were expected"),
+        ("[[gates]]\nA = 1", r"gates: tables \[gates.NAME\] were expected"),
+        ("[variants]\na = 3", "variants.a: a table was expected"),
+        ("[variants.a]\nstages = 3", "variants.a: stages: tables"),
+        ('[variants.a]\nstages = "abc"', "variants.a: stages: tables"),
+        ('[[variants.a.stages]]\nname = "A"\nepochs = "3"', r"stages\[0\].epochs: '3' is no int"),
+        ('[[variants.a.stages]]\nname = "A"\nepohs = 3\nepochs = 3', "'epohs', did you mean 'epochs'"),
+        ('[[variants.a.stages]]\nname = "A"\nepochs = 0', "'epochs' must be >= 1"),
+        ('[variants.a]\nextends = ["p1"]', "which is unknown"),
+        ("[variants.a]\nlr = inf", "'lr' must be < inf"),
+        ("[variants.a]\nlr = nan", "'lr' must be > 0"),
+        ("[gates.g]\nA = 3", "gates.g.A: a table of figures was expected"),
+        ('[gates.g]\nA.margin = { train = ">= 1" }', "'train' is no split: val, ood or both"),
+        ('[gates.g]\nA.margin = "about 3"', "'about 3' is no condition; expected"),
+        ("[variants.a", "cannot be read"),
+    ],
+)
+def test_a_mistake_in_a_file_names_its_key(tmp_path: Path, text: str, said: str) -> None:
+    with pytest.raises(LvmError, match=said) as caught:
+        load(tmp_path, text)
+    assert "registry.toml" in (caught.value.where or "")
+
+
+def test_what_replaces_a_variant_replaces_it_for_all_that_extend_it(tmp_path: Path) -> None:
+    text = '[variants.p1]\nreplace = true\nlr = 1e-2\n[variants.child]\nextends = "p1"\nepochs = 2'
+    found = load(tmp_path, text)
+    assert (found.variant("child").lr, found.variant("child").epochs) == (1e-2, 2)
+
+
+def test_a_child_inherits_stages_unless_it_gives_epochs_of_its_own(tmp_path: Path) -> None:
+    parent = '[variants.s]\ntitle = "S"\n[[variants.s.stages]]\nname = "A"\nepochs = 4\n'
+    found = load(tmp_path, parent + '[variants.a]\nextends = "s"\n[variants.b]\nextends = "s"\nepochs = 9')
+    assert [stage.name for stage in found.variant("a").stages] == ["A"]
+    assert found.variant("a").epochs == 4
+    assert (found.variant("b").stages, found.variant("b").epochs) == ((), 9)
+    assert found.variant("a").title == ""  # what the parent was called is not inherited
+
+
 def test_a_variant_that_extends_itself_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(LvmError, match="extends itself by way of a → b → a"):
         load(tmp_path, '[variants.a]\nextends = "b"\n[variants.b]\nextends = "a"')
@@ -99,8 +173,6 @@ def test_stages_sum_to_the_epochs_of_the_variant(tmp_path: Path) -> None:
 def test_epochs_of_the_command_line_scale_the_stages(lengths: list[int], epochs: int) -> None:
     base = load_catalogue(default_files()).variant("base")
     stages = tuple(Stage(name=str(i), epochs=n) for i, n in enumerate(lengths))
-    import attrs
-
     scaled = attrs.evolve(base, stages=stages, epochs=sum(lengths)).override({"epochs": epochs})
     assert sum(stage.epochs for stage in scaled.stages) == epochs
     for before in stages:
@@ -108,9 +180,26 @@ def test_epochs_of_the_command_line_scale_the_stages(lengths: list[int], epochs:
         assert abs(after - before.epochs * epochs / sum(lengths)) <= 1
 
 
-def test_an_override_out_of_range_is_an_error(catalogue: Catalogue) -> None:
-    with pytest.raises(LvmError, match="'lr' must be > 0"):
-        catalogue.variant("p1").override({"lr": -1.0})
+@pytest.mark.parametrize(
+    ("settings", "said"),
+    [
+        ({"lr": -1.0}, "'lr' must be > 0"),
+        ({"lr": float("inf")}, "'lr' must be < inf"),
+        ({"epochs": 0}, "'epochs' must be >= 1"),
+        ({"batch_size": 0}, "'batch_size' must be >= 1"),
+        ({"best": "luck"}, "'best' must be in"),
+    ],
+)
+def test_an_override_out_of_range_is_an_error(catalogue: Catalogue, settings: dict[str, Any], said: str) -> None:
+    with pytest.raises(LvmError, match=said) as caught:
+        catalogue.variant("p1").override(settings)
+    assert caught.value.where == "the command line"
+
+
+def test_an_override_of_none_changes_nothing(catalogue: Catalogue) -> None:
+    p1 = catalogue.variant("p1")
+    assert p1.override({"lr": None, "epochs": None}) == p1
+    assert p1.override({"lr": 1e-3, "loss": "mse+dir:1"}) == attrs.evolve(p1, lr=1e-3, loss="mse+dir:1")
 
 
 def test_an_unknown_variant_gets_the_nearest_match(catalogue: Catalogue) -> None:

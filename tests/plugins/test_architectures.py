@@ -10,6 +10,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from lvmcore.errors import LvmError
 from lvmcore.expression import parse
 from lvmcore.model import LatentVectorModel, build_model
 from lvmcore.registry import Registry
@@ -29,7 +30,7 @@ def every(registry: Registry) -> list[str]:
         try:
             build_model(found.name, "", 8, 5, registry, "toy")
             names.append(found.name)
-        except Exception:
+        except LvmError:  # it cannot stand first
             names.append(f"amn+{found.name}")
     assert len(names) >= 3
     return names
@@ -40,6 +41,23 @@ def every(registry: Registry) -> list[str]:
 )
 def test_the_parameters_are_those_of_the_published_models(arch: str, count: int, registry: Registry) -> None:
     assert build_model(arch, "", 768, 5, registry).parameter_count == count
+
+
+def test_the_feed_forward_part_follows_the_width_unless_it_is_given(registry: Registry) -> None:
+    def count(arch: str) -> int:
+        return build_model(arch, "", 8, 5, registry).parameter_count
+
+    assert count("transformer,d_model=64") == count("transformer,d_model=64,ffn=256")
+    # a unit of the feed-forward part has d_model weights in, one bias, d_model weights out, in each of four layers
+    assert count("transformer,d_model=64,ffn=257") - count("transformer,d_model=64") == 4 * (2 * 64 + 1)
+    for ffn in (0, -5):
+        with pytest.raises(LvmError, match="'ffn' must be >= 1"):
+            count(f"transformer,ffn={ffn}")
+
+
+def test_a_channel_more_costs_the_transformer_one_weight_a_unit_of_its_width(registry: Registry) -> None:
+    counts = [build_model("transformer", inputs, 768, 5, registry).parameter_count for inputs in ("", "pos:0.03")]
+    assert counts == [17_867_520, 17_867_520 + 512]
 
 
 def test_the_amn_is_its_formula(registry: Registry) -> None:
@@ -178,5 +196,5 @@ def test_every_base_architecture_has_a_toy_size(registry: Registry) -> None:
 
 
 def test_a_width_that_the_heads_do_not_divide_is_an_error(registry: Registry) -> None:
-    with pytest.raises(Exception, match="multiple of heads"):
+    with pytest.raises(LvmError, match="multiple of heads"):
         registry.make("architecture", parse("transformer,d_model=30,heads=4").terms[0])

@@ -1,0 +1,137 @@
+"""The batched evaluation beside one window a call, and beside the model's forward passes alone, in windows/s.
+
+    python benchmarks/evaluation_speed.py [--windows 1000] [--rounds 3] [--all] [--json]
+
+* evaluation: the five tests of 5CAT with gain and direction, as `lvm eval` measures them: per-window figures, without
+  the yardsticks and the bootstrap;
+* floor: the 14 forward passes a window that the tests need (1 base, 1 reversed, 1 shuffled, 5 with a row left out, 1
+  repeated, 1 foreign, 4 of the rollout), in the same batches, and nothing else;
+* one a call: 18 forward passes of batch one a window, as the tool behind the comparison of 2025-11-02 made them, and
+  nothing else; measured on --single windows.
+
+The three take turns in one process; the first round warms up and is not counted. Weights are fresh: they do not
+matter to speed. bf16 is measured where the processor multiplies it natively, or with --all.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import platform
+import statistics
+import time
+from collections.abc import Callable
+from typing import Any
+
+import attrs
+import torch
+
+from lvmcore.corpora import open_corpus
+from lvmcore.corpus import Corpus, Windows
+from lvmcore.evaluation.evaluate import BATCH, columns_of
+from lvmcore.evaluation.fivecat import FILTER, predictor_of_model, yardstick
+from lvmcore.model import LatentVectorModel, build_model
+from lvmcore.plugins import Plugins
+from lvmcore.precision import autocast, processor_name, resolve
+from lvmcore.registry import Registry
+
+ARCHITECTURES = ("transformer", "amn")
+CPU = torch.device("cpu")
+CONTEXT = 5
+FORWARDS, CALLS = 14, 18
+
+
+def seconds(work: Callable[[], object]) -> float:
+    began = time.perf_counter()
+    work()
+    return time.perf_counter() - began
+
+
+@torch.inference_mode()
+def floor(model: LatentVectorModel, windows: Windows, precision: str) -> None:
+    """The forward passes of the evaluation alone."""
+    for batch in windows.batches(BATCH):
+        for _ in range(FORWARDS):
+            with autocast(precision, CPU):
+                model(batch.context)
+
+
+@torch.inference_mode()
+def one_a_call(model: LatentVectorModel, windows: Windows, precision: str) -> None:
+    for batch in windows.batches(1):
+        for _ in range(CALLS):
+            with autocast(precision, CPU):
+                model(batch.context)
+
+
+def measure(arch: str, precision: str, corpus: Corpus, registry: Registry, asked: argparse.Namespace) -> dict[str, Any]:
+    """Windows/s of the three by round, the warm-up left out."""
+    torch.manual_seed(0)
+    model = build_model(arch, "", corpus.dim, CONTEXT, registry).eval()
+    predictor = predictor_of_model(arch, model, precision)
+    cheat = yardstick(FILTER, corpus, registry).predict
+    whole = corpus.windows("val", CONTEXT)
+    windows = attrs.evolve(whole, targets=whole.targets[: asked.windows])
+    single = attrs.evolve(whole, targets=whole.targets[: asked.single])
+    rounds = [
+        (
+            len(windows) / seconds(lambda: columns_of(predictor, windows, filter=cheat)),
+            len(windows) / seconds(lambda: floor(model, windows, precision)),
+            len(single) / seconds(lambda: one_a_call(model, single, precision)),
+        )
+        for _ in range(asked.rounds + 1)
+    ][1:]
+    evaluation, alone, singly = (list(side) for side in zip(*rounds, strict=True))
+    return {
+        "model": arch,
+        "precision": precision,
+        "windows": len(windows),
+        "single": len(single),
+        "evaluation": evaluation,
+        "floor": alone,
+        "one_a_call": singly,
+        "of_floor": [a / b for a, b in zip(evaluation, alone, strict=True)],
+        "speedup": [a / b for a, b in zip(evaluation, singly, strict=True)],
+    }
+
+
+def row(found: dict[str, Any]) -> str:
+    """A line of the Markdown table: medians, and the least and the greatest ratio of a round."""
+    speeds = " | ".join(f"{statistics.median(found[key]):.0f}" for key in ("evaluation", "floor", "one_a_call"))
+    ratios = " | ".join(
+        f"{statistics.median(found[key]):.{digits}f} ({min(found[key]):.{digits}f} … {max(found[key]):.{digits}f})"
+        for key, digits in (("of_floor", 2), ("speedup", 1))
+    )
+    return f"| {found['model']} | {found['precision']} | {speeds} | {ratios} |"
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--windows", type=int, default=1000)
+    parser.add_argument("--single", type=int, default=20, help="windows evaluated one a call")
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--arch", choices=ARCHITECTURES)
+    parser.add_argument("--all", action="store_true", help="bf16 also where the processor has no native product")
+    parser.add_argument("--json", action="store_true")
+    asked = parser.parse_args()
+    registry = Registry(Plugins(only=()))
+    corpus = open_corpus("wiki", registry)
+    precisions = ["fp32", "bf16"] if asked.all or resolve("auto", CPU) == "bf16" else ["fp32"]
+    machine = {"processor": processor_name(), "threads": torch.get_num_threads(), "torch": torch.__version__}
+    note = f"{machine['processor']}, {machine['threads']} threads, torch {machine['torch']}, {platform.system()}"
+    if not asked.json:
+        print(f"{note}; medians of {asked.rounds} rounds, windows/s\n")
+        print("| model | precision | evaluation | floor | one a call | of the floor | faster than one a call |")
+        print("|---|---|---|---|---|---|---|", flush=True)
+    results = []
+    for arch in ARCHITECTURES if asked.arch is None else [asked.arch]:
+        for precision in precisions:
+            results.append(measure(arch, precision, corpus, registry, asked))
+            if not asked.json:
+                print(row(results[-1]), flush=True)
+    if asked.json:
+        print(json.dumps({"machine": machine, "rounds": asked.rounds, "results": results}, indent=1))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,257 @@
+"""The tables of the documentation, from the registry, the hooks, the variants and the commands themselves.
+
+`cog -I docs -r docs/*.md README.md` writes them into the pages; `cog -I docs --check …` says whether they still hold.
+"""
+
+from __future__ import annotations
+
+import inspect
+import textwrap
+from collections.abc import Iterable, Iterator
+from functools import cache
+from pathlib import Path
+from typing import Any, get_args, get_origin, get_type_hints
+
+import click
+
+import lvmcore
+from lvm_cli.main import cli
+from lvmcore import hookspecs
+from lvmcore.components import options, summary, write
+from lvmcore.plugins import Plugins
+from lvmcore.registry import KINDS, Registry
+from lvmcore.scheduled import LossSchedule, Schedule
+from lvmcore.variants import Catalogue, Stage, Variant, default_files, load_catalogue
+
+ROOT = Path(__file__).resolve().parent.parent
+
+VARIANT_KEYS = {
+    "arch": "expression: the architecture, then its wrappers",
+    "loss": "expression: the objective",
+    "inputs": "expression: input encodings, applied in order; empty for none",
+    "sampler": "one term: which training windows, in which order",
+    "schedule": "one term: the learning rate's course",
+    "data": "a corpus file or a corpus by name, as after `--data`",
+    "epochs": "passes over what the sampler gives; where there are stages, their sum",
+    "batch_size": "windows a step",
+    "lr": "learning rate of AdamW",
+    "weight_decay": "weight decay of AdamW",
+    "clip": "the gradient's norm is clipped at this",
+    "best": "what the kept weights are chosen by: `val_loss`, `val_cos`, `margin`, `r1` or `r5`",
+    "gates": "the gate profile that the final evaluation is judged by",
+    "stages": "array of tables, see below",
+    "title": "what the comparison calls it; else its name",
+    "approach": "what it does, in the comparison's words; else its expressions",
+    "date": "when it was first run",
+    "source": "where it is published",
+    "reported": "figures published for it, a table; kept as they are",
+}
+STAGE_KEYS = {
+    "name": "stands in the records and in the reason of a failed gate",
+    "epochs": "its length",
+    "gates": "the profile that the best weights so far must pass for the run to go on",
+    "arch": "as above; may change options that alter no tensor's shape, such as `dropout` or `last_bias`",
+    "inputs": "as above, under the same restriction",
+    "loss": "as above",
+    "sampler": "as above",
+    "schedule": "as above; it begins anew, over all epochs that are left of the run",
+    "batch_size": "as above",
+    "lr": "as above; the schedule begins anew",
+}
+LISTENERS = ("run_started", "stage_started", "epoch_started", "step_finished", "epoch_finished", "evaluated")
+
+
+def table(heads: Iterable[str], rows: Iterable[Iterable[str]]) -> str:
+    """A Markdown table; bars in cells are escaped."""
+    lines = [list(heads)]
+    lines += [["---"] * len(lines[0]), *([cell.replace("|", "\\|") for cell in row] for row in rows)]
+    return "\n".join("|" + "|".join(f" {cell} " if cell else " " for cell in line) + "|" for line in lines)
+
+
+@cache
+def registry() -> Registry:
+    """The built-in plugins alone, so that what else is installed does not show."""
+    return Registry(Plugins(only=()))
+
+
+@cache
+def catalogue() -> Catalogue:
+    return load_catalogue(default_files())
+
+
+def components(kind: str) -> str:
+    """Every component of a kind with its options; the first option is what the colon sets."""
+    rows: list[list[str]] = []
+    for found in registry().all(kind):
+        rows.append([f"**`{found.name}`**", "", "", "", summary(found.component)])
+        rows += [["", *row] for row in _options(found.component)]
+    return table(["name", "option", "type", "default", "meaning"], rows)
+
+
+def common_options(kind: str) -> str:
+    """The options that every loss or input has besides its own."""
+    return table(["option", "type", "default", "meaning"], _options({"loss": LossSchedule, "input": Schedule}[kind]))
+
+
+def _options(component: type) -> Iterator[list[str]]:
+    for item in options(component):
+        yield [f"`{item.name}`", item.type_name, f"`{write(item.default)}`", item.help]
+
+
+def kinds() -> str:
+    """Every kind of component: how it is listed and the hook that gives it."""
+    rows = [
+        [kind.name, f"`lvm list {kind.plural}`", f"`{kind.hook}`", str(len(registry().all(kind.name)))]
+        for kind in KINDS.values()
+    ]
+    return table(["kind", "command", "hook", "built in"], rows)
+
+
+def component_hooks() -> str:
+    """The hooks that give components or files, with the contract of each."""
+    return _hooks(name for name in _hook_names() if not name.removeprefix("lvm_").startswith(_listeners()))
+
+
+def listener_hooks() -> str:
+    """The hooks that are called during a run or an evaluation, in the order of a run's life."""
+    return _hooks(name for name in _hook_names() if name.removeprefix("lvm_").startswith(_listeners()))
+
+
+def _listeners() -> tuple[str, ...]:
+    return (*LISTENERS, "run_finished")
+
+
+def _hook_names() -> list[str]:
+    return [name for name, value in vars(hookspecs).items() if name.startswith("lvm_") and inspect.isfunction(value)]
+
+
+def _hooks(names: Iterable[str]) -> str:
+    rows = []
+    for name in names:
+        function = getattr(hookspecs, name)
+        arguments = ", ".join(inspect.signature(function).parameters)
+        rows.append([f"`{name}({arguments})`", " ".join((inspect.getdoc(function) or "").split())])
+    return table(["hook", "contract"], rows)
+
+
+def public_names() -> str:
+    """What `lvmcore` exports."""
+    rows = []
+    for name in lvmcore.__all__:
+        thing = getattr(lvmcore, name)
+        text = "marks a function of a plugin as a hook" if name == "hookimpl" else inspect.getdoc(thing) or ""
+        rows.append([f"`{name}`", text.split("\n\n")[0].replace("\n", " ")])
+    return table(["name", "what it is"], rows)
+
+
+def variant_keys() -> str:
+    """Every key of a variant, with the value of `base`."""
+    base = catalogue().variant("base")
+    rows = [
+        [f"`{name}`", kind, _value(getattr(base, name)), VARIANT_KEYS[name]]
+        for name, kind in _keys(Variant)
+        if name != "name"
+    ]
+    rows += [
+        ["`extends`", "text", "", "the variant to build on; `base` where nothing is said"],
+        ["`replace`", "true or false", "`false`", "the name is met a second time on purpose"],
+    ]
+    return table(["key", "type", "in `base`", "meaning"], rows)
+
+
+def stage_keys() -> str:
+    """Every key of a stage."""
+    rows = [[f"`{name}`", kind, STAGE_KEYS[name]] for name, kind in _keys(Stage)]
+    return table(["key", "type", "meaning"], rows)
+
+
+def _keys(cls: type) -> Iterator[tuple[str, str]]:
+    """The fields of an attrs class with the TOML type of each."""
+    names = {str: "text", int: "whole number", float: "number", dict: "table", tuple: "array of tables"}
+    for name, hint in get_type_hints(cls).items():
+        kinds = [hint, get_origin(hint), *get_args(hint)]
+        yield name, next(names[kind] for kind in kinds if kind in names)
+
+
+def _value(value: Any) -> str:
+    return "" if value in ("", (), {}) else f"`{value}`"
+
+
+def gate_profiles() -> str:
+    """Every gate of every profile, a column a profile; `VAL / OOD` where they differ."""
+    profiles = catalogue().profiles
+    held: dict[tuple[str, str], dict[str, dict[str, str]]] = {}
+    for name, gates in profiles.items():
+        for gate in gates:
+            held.setdefault((gate.letter, gate.figure), {}).setdefault(name, {})[gate.split] = gate.rule.text
+    rows = [
+        [f"{letter} `{figure}`", *(_condition(by_profile.get(name, {})) for name in profiles)]
+        for (letter, figure), by_profile in sorted(held.items(), key=lambda item: item[0][0])
+    ]
+    return table(["gate", *(f"`{name}`" for name in profiles)], rows)
+
+
+def _condition(splits: dict[str, str]) -> str:
+    if not splits or "both" in splits:
+        return splits.get("both", "")
+    if set(splits) == {"val"}:
+        return f"{splits['val']} (VAL)"
+    return splits["val"] if splits["val"] == splits["ood"] else f"{splits['val']} / {splits['ood']}"
+
+
+def commands() -> str:
+    """Every command with the first sentence of its help."""
+    rows = [[f"`lvm {name}`", (command.help or "").split("\n\n")[0]] for name, command in _commands(cli, "")]
+    return table(["command", "what it does"], [[name, " ".join(text.split())] for name, text in rows])
+
+
+def command_options() -> str:
+    """A section a command, with its arguments and options."""
+    sections = []
+    for name, command in _commands(cli, ""):
+        context = click.Context(command, info_name=f"lvm {name}")
+        text = " ".join((command.help or "").split("\b")[0].split())
+        rows = [
+            [f"`{' '.join(_flags(item))}`", *_default_and_help(item)]
+            for item in command.params
+            if isinstance(item, click.Option)
+        ]
+        usage = command.get_usage(context).removeprefix("Usage: ")
+        listed = table(["option", "default", "meaning"], rows)
+        prose = textwrap.fill(text, 118, break_on_hyphens=False)
+        sections.append(f"## lvm {name}\n\n`{' '.join(usage.split())}`\n\n{prose}\n\n{listed}")
+    return "\n\n".join(sections)
+
+
+def _commands(group: click.Group, prefix: str) -> Iterator[tuple[str, click.Command]]:
+    context = click.Context(group)
+    for name in group.list_commands(context):
+        command = group.get_command(context, name)
+        if isinstance(command, click.Group):
+            yield from _commands(command, f"{prefix}{name} ")
+        elif command is not None:
+            yield f"{prefix}{name}", command
+
+
+def _flags(item: click.Option) -> list[str]:
+    flags = [", ".join(item.opts)]
+    if item.is_flag:
+        return flags
+    if isinstance(item.type, click.Choice):
+        return [*flags, "|".join(map(str, item.type.choices))]
+    return [*flags, item.metavar or {"integer range": "N", "integer": "N", "float": "X"}.get(item.type.name, "TEXT")]
+
+
+def _default_and_help(item: click.Option) -> tuple[str, str]:
+    """Some defaults are told in the help text: `[default: all]`."""
+    text, told, default = (item.help or "").partition("[default: ")
+    if told:
+        return default.removesuffix("]"), text.strip()
+    shown = isinstance(item.default, str | int | float | Path) and not item.is_flag
+    return f"`{item.default}`" if shown else "", text
+
+
+def file(path: str, language: str) -> str:
+    """A file of the repository as a code block, its name in the first line."""
+    text = (ROOT / path).read_text("utf-8").rstrip()
+    return f"```{language}\n# {Path(path).name}\n{text}\n```"

@@ -1,0 +1,88 @@
+"""Files that are written whole or not at all, and JSON that any reader accepts."""
+
+from __future__ import annotations
+
+import errno
+import json
+import os
+import resource
+import stat
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from lvmcore.errors import MachineError
+from lvmcore.files import to_json, write_whole
+
+FULL = OSError(errno.ENOSPC, "No space left on device")
+
+
+def raising(problem: BaseException) -> Callable[..., Any]:
+    def call(*_: object, **__: object) -> Any:
+        raise problem
+
+    return call
+
+
+@pytest.fixture
+def old(tmp_path: Path) -> Path:
+    path = tmp_path / "folder" / "x.json"
+    write_whole(path, "old")
+    return path
+
+
+def test_a_new_content_replaces_the_old_and_everybody_may_read_it(old: Path) -> None:
+    write_whole(old, "new é".encode())
+    assert old.read_text("utf-8") == "new é"
+    assert stat.S_IMODE(old.stat().st_mode) == 0o644
+    assert [file.name for file in old.parent.iterdir()] == ["x.json"]
+
+
+@pytest.mark.parametrize(
+    ("module", "call"), [(tempfile, "mkstemp"), (os, "fdopen"), (os, "fsync"), (os, "chmod"), (os, "replace")]
+)
+def test_when_any_step_fails_the_old_file_stands_and_no_temporary_one_is_left(
+    module: Any, call: str, old: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, call, raising(FULL))
+    with pytest.raises(MachineError, match="No space left") as caught:
+        write_whole(old, "new")
+    assert (caught.value.exit_status, caught.value.where) == (3, str(old))
+    assert old.read_text() == "old"
+    assert [file.name for file in old.parent.iterdir()] == ["x.json"]
+
+
+def test_a_file_that_breaks_off_in_the_middle_never_takes_the_name(old: Path) -> None:
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (10_000, limits[1]))
+    try:
+        with pytest.raises(MachineError, match="File too large"):
+            write_whole(old, b"x" * 50_000)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    assert old.read_text() == "old"
+    assert [file.name for file in old.parent.iterdir()] == ["x.json"]
+
+
+def test_an_interrupt_in_the_middle_leaves_the_old_file(old: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(os, "fsync", raising(KeyboardInterrupt()))
+    with pytest.raises(KeyboardInterrupt):
+        write_whole(old, "new")
+    assert old.read_text() == "old"
+    assert [file.name for file in old.parent.iterdir()] == ["x.json"]
+
+
+def test_a_folder_that_cannot_be_made_is_the_machines_fault_and_named(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(MachineError, match="cannot be written") as caught:
+        write_whole(tmp_path / "file" / "x.json", "new")
+    assert caught.value.where == str(tmp_path / "file" / "x.json")
+
+
+def test_json_has_no_numbers_that_json_lacks() -> None:
+    document = {"a": float("nan"), "b": [float("inf"), 1.5, (float("-inf"), True)], "é": None}
+    assert json.loads(to_json(document)) == {"a": None, "b": [None, 1.5, [None, True]], "é": None}
+    assert "é" in to_json(document)

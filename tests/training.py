@@ -1,0 +1,53 @@
+"""Training runs of a second, for tests of the trainer."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from lvmcore.corpus import Corpus
+from lvmcore.model import LatentVectorModel
+from lvmcore.registry import Registry
+from lvmcore.runs import Run
+from lvmcore.trainer import Conditions, Outcome, Trainer
+from lvmcore.variants import Variant
+
+Weights = dict[str, torch.Tensor]
+
+
+def passes(model: LatentVectorModel, profile: str) -> str:
+    return ""
+
+
+def train(
+    variant: Variant,
+    corpus: Corpus,
+    registry: Registry,
+    folder: Path,
+    gate: Any = passes,
+    listener: Callable[[Trainer], object] | None = None,
+    **conditions: Any,
+) -> tuple[Outcome, Run, Trainer]:
+    """Carry a variant out at toy size; what `listener` makes of the trainer listens to the run's hooks."""
+    run = Run.create(folder, variant.name, ["test"])
+    trainer = Trainer(variant, corpus, registry, run, Conditions(**{"size": "toy", **conditions}), gate)
+    run.update(recipe={})
+    manager = registry.plugins.manager
+    listening = manager.register(listener(trainer)) if listener else None
+    try:
+        return trainer.train(), run, trainer
+    finally:
+        if listening:
+            manager.unregister(name=listening)
+
+
+def weights(outcome: Outcome) -> Weights:
+    assert outcome.model is not None
+    return outcome.model.state_dict()
+
+
+def copied(model: torch.nn.Module) -> Weights:
+    return {name: tensor.clone() for name, tensor in model.state_dict().items()}
