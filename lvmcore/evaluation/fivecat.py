@@ -97,7 +97,8 @@ def profile_of(name: str, catalogue: Catalogue, registry: Registry, context: int
         LvmError: unknown, or about a figure that there is none of.
     """
     profile = catalogue.profile(name)
-    require_known(name, profile, FIVECAT.offsets(context), {check.letter for check in checks_of(registry)})
+    offsets = FIVECAT.offsets(max(context, 5))  # those that a shorter context lacks are not measurable
+    require_known(name, profile, offsets, {check.letter for check in checks_of(registry)})
     return profile
 
 
