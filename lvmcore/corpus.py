@@ -249,7 +249,7 @@ class Batch:
         """
         starts = self.corpus.starts[self.articles]
         others = self.corpus.starts[self.articles + 1] - starts - (self.length + 1)  # (B,)
-        drawn = (torch.rand(len(others), count, dtype=torch.float64) * others[:, None]).long()
+        drawn = (torch.rand(len(others), count, dtype=torch.float64, device=others.device) * others[:, None]).long()
         before = self.targets - self.length - starts  # rows of the article before the window
         rows = starts[:, None] + drawn + (self.length + 1) * (drawn >= before[:, None])
         there = (others > 0)[:, None].expand(-1, count)
