@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 import os
-import tempfile
+import secrets
 from pathlib import Path
 from typing import Any
 
@@ -19,15 +19,14 @@ def write_whole(path: Path, content: bytes | str) -> None:
         MachineError: a full disk or a folder that cannot be written; what stood there before still stands.
     """
     data = content.encode() if isinstance(content, str) else content
-    temporary = None
+    # named before it is made, so that not even a Ctrl-C between the two leaves it behind
+    temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-        with os.fdopen(handle, "wb") as file:
+        with temporary.open("xb") as file:
             file.write(data)
             file.flush()
             os.fsync(file.fileno())
-        os.chmod(temporary, 0o644)
         os.replace(temporary, path)
     except OSError as problem:
         raise MachineError(
@@ -37,8 +36,7 @@ def write_whole(path: Path, content: bytes | str) -> None:
             fix="make room, then run again; what was written before is whole",
         ) from None
     finally:
-        if temporary is not None and os.path.exists(temporary):
-            os.unlink(temporary)
+        temporary.unlink(missing_ok=True)
 
 
 def to_json(document: Any, *, indent: int | None = 1) -> str:

@@ -43,7 +43,7 @@ class World:
     articles: int = option(default=400, help="articles: 8 of 10 for train, 1 for val, 1 for ood", validator=ge(10))
     length: int = option(default=60, help="rows of an article", validator=ge(6))
     reverse: bool = option(default=False, help="write every article from its last row to its first")
-    fold: bool = option(default=False, help="a step that maps several states to one, which no matrix can know")
+    fold: bool = option(default=False, help="a step that maps several states to one: more than a matrix can know")
     seed: int = option(default=0, help="another seed, another world: rotations, topics and noise", validator=ge(0))
 
     def __attrs_post_init__(self) -> None:

@@ -70,7 +70,7 @@ def test_a_reversed_world_holds_the_same_rows_from_last_to_first() -> None:
     )
 
 
-def test_a_fold_cannot_be_known_by_a_matrix(registry: Registry) -> None:
+def test_a_fold_holds_more_than_a_matrix_can_know(registry: Registry) -> None:
     corpus = World(fold=True, latent=24, dim=64, articles=200).build()
     ridge = yardstick("ridge", corpus, registry).predict
     known = cosine_of(corpus.world.predictor(), corpus)
