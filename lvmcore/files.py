@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import math
 import os
@@ -36,7 +37,8 @@ def write_whole(path: Path, content: bytes | str) -> None:
             fix="make room, then run again; what was written before is whole",
         ) from None
     finally:
-        temporary.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):
+            temporary.unlink()
 
 
 def to_json(document: Any, *, indent: int | None = 1) -> str:
