@@ -14,7 +14,7 @@ import re
 import sys
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import redirect_stdout
-from importlib.metadata import Distribution, EntryPoint, distributions, entry_points
+from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -88,7 +88,7 @@ class Plugins:
             only = [name.strip() for name in listed.split(",") if name.strip()]
         without = list(without)
         only = None if only is None else list(only)
-        for entry in _ordered(_entries()):
+        for entry in _ordered(entry_points(group=GROUP)):
             plugin = _plugin_of(entry)
             self.found.append(plugin)
             if left_out := next(filter(plugin.answers_to, without), None):
@@ -200,21 +200,6 @@ def _module_name(file: Path) -> str:
 def _same(name: str) -> str:
     """A name as package indexes compare it: without regard to case, and to -, _ and . between words."""
     return re.sub(r"[-_.]+", "-", name).lower()
-
-
-def _entries() -> list[EntryPoint]:
-    """The entry points of the group, also where some other distribution's metadata cannot be read."""
-    try:
-        return list(entry_points(group=GROUP))
-    except Exception:
-        return [entry for dist in distributions() for entry in _entries_of(dist)]
-
-
-def _entries_of(dist: Distribution) -> list[EntryPoint]:
-    try:
-        return list(dist.entry_points.select(group=GROUP))
-    except Exception:
-        return []
 
 
 def _ordered(found: Iterable[EntryPoint]) -> list[EntryPoint]:

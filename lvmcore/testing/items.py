@@ -55,7 +55,8 @@ class CheckItem(pytest.Item):
         return super().repr_failure(excinfo, style)
 
     def reportinfo(self) -> tuple[Path, None, str]:
-        return self.path, None, self.name
+        # with a space: pytest reads a name that ends like the item's as a dotted one
+        return self.path, None, f"{self.case.subject.label} {self.case.promise.name}"
 
 
 def named(names: Iterable[str]) -> tuple[list[Plugin], Registry]:
