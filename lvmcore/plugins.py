@@ -28,6 +28,8 @@ from lvmcore.requirements import unmet
 
 CORE = "lvmcore"
 GROUP = "lvm"
+FILE = "file"
+"""Stands for the version of a plugin that is one file."""
 
 
 @attrs.define
@@ -46,6 +48,11 @@ class Plugin:
     @property
     def builtin(self) -> bool:
         return self.dist == CORE
+
+    @property
+    def is_file(self) -> bool:
+        """Whether it is one file, named by --plugin."""
+        return self.version == FILE
 
     @property
     def label(self) -> str:
@@ -131,7 +138,7 @@ class Plugins:
     def _load_file(self, file: Path) -> None:
         if not file.is_file():
             raise LvmError("there is no such plugin file", where=f"--plugin {file}")
-        plugin = Plugin(file.stem, file.name, "file", str(file))
+        plugin = Plugin(file.stem, file.name, FILE, str(file))
         self.found.append(plugin)
 
         def load() -> ModuleType:
