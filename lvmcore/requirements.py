@@ -30,12 +30,14 @@ def unmet(dist: Distribution, core: str) -> str:
 
 def _holds(own: str, sign: str, number: str) -> bool:
     have, want = _release(own), _release(number)
+    length = len(want)
+    have, want = _padded(have, want), _padded(want, have)
     if sign == "~=":
-        return have >= want and have[: len(want) - 1] == want[:-1]
+        return have >= want and have[: length - 1] == want[: length - 1]
     if sign in ("==", "===", "!="):
-        same = have[: len(want)] == want if number.endswith(".*") else _padded(have, want) == _padded(want, have)
+        same = have[:length] == want[:length] if number.endswith(".*") else have == want
         return same is (sign != "!=")
-    return _COMPARE[sign](_padded(have, want), _padded(want, have))
+    return _COMPARE[sign](have, want)
 
 
 def _release(number: str) -> tuple[int, ...]:
