@@ -56,9 +56,9 @@ STAGE_KEYS = {
     "inputs": "as above, under the same restriction",
     "loss": "as above",
     "sampler": "as above",
-    "schedule": "as above; it begins anew, over all epochs that are left of the run",
+    "schedule": "as above; a new course begins here",
     "batch_size": "as above",
-    "lr": "as above; the schedule begins anew",
+    "lr": "as above; a new course of the schedule begins here",
 }
 LISTENERS = ("run_started", "stage_started", "epoch_started", "step_finished", "epoch_finished", "evaluated")
 

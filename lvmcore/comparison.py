@@ -35,6 +35,8 @@ class Row:
     of: int | None
     status: str
     protocol: str
+    profile: str
+    """The gate profile that `passed` counts."""
     corpus: str
 
     @property
@@ -67,8 +69,13 @@ class Comparison:
         return sorted({row.corpus for row in self.rows})
 
     def is_best(self, row: Row, column: str) -> bool:
-        """Whether a row's figure is the best of a column, among models measured alike: one corpus, one protocol."""
+        """Whether a row's figure is the best of a column, among models measured alike.
+
+        Alike: on one corpus, by one protocol, and gates by one profile.
+        """
         alike = [r for r in self.rows if (r.corpus, r.protocol) == (row.corpus, row.protocol)]
+        if column == "passed":
+            alike = [r for r in alike if r.profile == row.profile]
         values = [value for one in alike if (value := getattr(one, column)) is not None]
         return row.number is not None and len(values) > 1 and getattr(row, column) == max(values)
 
@@ -114,6 +121,7 @@ def _figures(evaluation: dict[str, Any]) -> dict[str, Any]:
         "passed": gates.get("passed"),
         "of": gates.get("of"),
         "protocol": evaluation.get("protocol", "5cat"),
+        "profile": gates.get("profile", ""),
     }
 
 

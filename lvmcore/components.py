@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import math
 import types
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import Any, Literal, TypeVar, Union, dataclass_transform, get_args, get_origin, get_type_hints
 
 import attrs
@@ -70,7 +70,15 @@ def summary(cls: type) -> str:
     return (cls.__doc__ or "").strip().split("\n\n")[0].replace("\n", " ").strip()
 
 
-def make(cls: type[T], given: Mapping[str, Any], *, where: str, lister: str = "", size: str | None = None) -> T:
+def make(
+    cls: type[T],
+    given: Mapping[str, Any],
+    *,
+    where: str,
+    lister: str = "",
+    size: str | None = None,
+    shared: Collection[str] = (),
+) -> T:
     """Make a component from options as text (or already typed), with errors that name the option.
 
     Args:
@@ -78,12 +86,13 @@ def make(cls: type[T], given: Mapping[str, Any], *, where: str, lister: str = ""
         where: the term, for errors.
         lister: the command that lists the options, for errors.
         size: "toy" starts from the component's `toy()` preset, if it has one, instead of its defaults.
+        shared: further options that the term might have named, which the caller has taken out: for errors.
     """
     known = {item.name: item for item in options(cls)}
     values: dict[str, Any] = {}
     for name, value in given.items():
         if name not in known:
-            raise unknown("option", name, known, where=where, fix=lister)
+            raise unknown("option", name, [*known, *shared], where=where, fix=lister)
         values[name] = read(known[name], value, where) if isinstance(value, str) else value
     try:
         if size == "toy" and hasattr(cls, "toy"):

@@ -13,7 +13,15 @@ import torch
 from lvmcore.corpora import open_corpus
 from lvmcore.corpus import Corpus
 from lvmcore.errors import LvmError
-from lvmcore.evaluation.fivecat import Evaluation, Evaluator, Settings, predictor_of_model, save_columns
+from lvmcore.evaluation.fivecat import (
+    CAUSAL,
+    Evaluation,
+    Evaluator,
+    Settings,
+    predictor_of_model,
+    profile_of,
+    save_columns,
+)
 from lvmcore.model import LatentVectorModel
 from lvmcore.precision import processor_name, resolve
 from lvmcore.registry import Registry
@@ -54,18 +62,19 @@ class Experiment:
             outcome = trainer.train()
             phase = "during the evaluation"
             if outcome.model is not None:
+                run.update(recipe=attrs.asdict(outcome.model.recipe))  # that of the best weights' stage
                 evaluation = self.evaluate(run, outcome.model, corpus)
                 if below := below_copy_last(evaluation.document):
                     run.update(note=below)
-            run.finish(outcome.status, outcome.reason)
+            self._finish(run, outcome.status, outcome.reason)
         except KeyboardInterrupt:
-            run.finish("interrupted", f"stopped by the user {phase or f'in epoch {trainer.epoch}'}")
+            self._finish(run, "interrupted", f"stopped by the user {phase or f'in epoch {trainer.epoch}'}")
             raise
         except Exception as problem:
             self._failed(run, problem)
             raise
         finally:
-            self.registry.plugins.hook.lvm_run_finished(run=run)
+            self.registry.plugins.listeners.tell("lvm_run_finished", run=run)
 
     def evaluate(self, run: Run, model: LatentVectorModel, corpus: Corpus) -> Evaluation:
         """5CAT of a run's best weights, kept in its folder."""
@@ -79,8 +88,8 @@ class Experiment:
 
     def _prepare(self, run: Run) -> tuple[Trainer, Corpus]:
         variant = self.variant
-        for profile in (variant.gates, *(stage.gates for stage in variant.stages if stage.gates)):
-            self.catalogue.profile(profile)
+        for profile in (variant.gates, CAUSAL, *(stage.gates for stage in variant.stages if stage.gates)):
+            profile_of(profile, self.catalogue, self.registry, CONTEXT)
         corpus = open_corpus(variant.data, self.registry)
         precision = resolve(self.conditions.precision, self.conditions.device)
         conditions = attrs.evolve(self.conditions, precision=precision)
@@ -121,10 +130,14 @@ class Experiment:
 
         return judge_stage
 
+    def _finish(self, run: Run, status: str, reason: str) -> None:
+        run.record["warnings"] = list(self.registry.plugins.listeners.faults.values())
+        run.finish(status, reason)
+
     def _failed(self, run: Run, problem: Exception) -> None:
         try:
             reason = problem.what if isinstance(problem, LvmError) else f"{type(problem).__name__}: {problem}"
-            run.finish("failed", reason)
+            self._finish(run, "failed", reason)
         except LvmError:
             pass  # the disk is full: the folder stays marked as running, and reads as interrupted
 

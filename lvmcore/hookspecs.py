@@ -101,7 +101,7 @@ def lvm_run_started(run: Run) -> None:
 
 @hookspec
 def lvm_stage_started(run: Run, stage: Any, steps_per_epoch: int) -> None:
-    """A stage begins. `stage` is a `Stage`; a run without stages has one."""
+    """A stage begins. `stage` is a `SettledStage`; a run without stages has one."""
 
 
 @hookspec

@@ -152,16 +152,19 @@ def rebuilt(
     model: LatentVectorModel, arch: str, inputs: str, registry: Registry, size: str | None
 ) -> LatentVectorModel:
     """The same weights under another recipe of the same shapes, as a stage may ask for; optimizers stay valid."""
-    other = build_model(arch, inputs, model.shape.dim, model.shape.context, registry, size)
-    own = model.state_dict(keep_vars=True)
-    theirs = other.state_dict()
+    with torch.random.fork_rng(devices=[]):  # its fresh weights are thrown away: what is drawn later stays the same
+        other = build_model(arch, inputs, model.shape.dim, model.shape.context, registry, size)
+    own, theirs = dict(model.named_parameters()), dict(other.named_parameters())
     if {k: v.shape for k, v in own.items()} != {k: v.shape for k, v in theirs.items()}:
         raise LvmError(
             "a stage changes the shape of the model",
             where=f"arch '{arch}', inputs '{inputs}'",
             expected="options that alter no tensor",
         )
-    other.load_state_dict(own, assign=True)  # the very Parameter objects, so that the optimizer keeps its moments
+    state = model.state_dict(keep_vars=True)
+    weights = {name: held for name, held in state.items() if name in own or name.startswith("architecture.")}
+    # the very Parameter objects, so that the optimizer keeps its moments; strengths of inputs follow their schedules
+    other.load_state_dict(weights, assign=True, strict=False)
     return other.train(model.training)
 
 

@@ -24,6 +24,7 @@ import pluggy
 
 from lvmcore import hookspecs
 from lvmcore.errors import LvmError, nearest, unknown
+from lvmcore.listeners import Listeners
 from lvmcore.requirements import unmet
 
 CORE = "lvmcore"
@@ -90,6 +91,7 @@ class Plugins:
     ) -> None:
         self.manager = pluggy.PluginManager(GROUP)
         self.manager.add_hookspecs(hookspecs)
+        self.listeners = Listeners(self.manager)
         self.found: list[Plugin] = []
         if only is None and (listed := os.environ.get("LVM_PLUGINS")) is not None:
             only = [name.strip() for name in listed.split(",") if name.strip()]

@@ -140,7 +140,8 @@ class Registry:
             given = {known[0].name: term.value, **given}
             if known[0].name in term.options:
                 raise LvmError(f"option '{known[0].name}' is given twice", where=str(term))
-        return make(found.component, given, where=str(term), lister=f"lvm show {term.name}", size=size)
+        lister = f"lvm show {term.name}"
+        return make(found.component, given, where=str(term), lister=lister, size=size, shared=without)
 
     def explicit(self, kind: str, term: Term, made: Any, extra: dict[str, str] | None = None) -> Term:
         """The same term with every option written out, so that no later default changes it."""

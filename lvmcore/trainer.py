@@ -14,22 +14,19 @@ from torch.optim.lr_scheduler import LRScheduler, ReduceLROnPlateau
 from lvmcore.collapse import CollapseWatch
 from lvmcore.corpus import Batch, Corpus
 from lvmcore.evaluation.evaluate import validate
-from lvmcore.expression import parse_one
 from lvmcore.model import LatentVectorModel, build_model, load_model, rebuilt, save_model
-from lvmcore.objective import Objective, Value, gradient_norms, total
+from lvmcore.objective import Value, gradient_norms, total
 from lvmcore.precision import autocast
 from lvmcore.records import EpochRecord
 from lvmcore.registry import Registry
 from lvmcore.runs import Run
+from lvmcore.stages import PreparedStage, generator_of, prepare
 from lvmcore.step import Step
-from lvmcore.variants import BEST, Stage, Variant
+from lvmcore.variants import BEST, SettledStage, Variant
 
 CONTEXT = 5
 PROBES = 2
 """Steps of an epoch at which each term's gradient is measured, which costs a backward pass a term."""
-
-Sampler = Callable[[int, torch.Generator], Tensor]
-
 
 StageGate = Callable[[LatentVectorModel, str], str]
 """Judges a stage's best weights by a profile; gives the reason why the run may not go on, or nothing."""
@@ -72,47 +69,31 @@ class Trainer:
     ) -> None:
         self.variant, self.corpus, self.registry, self.run = variant, corpus, registry, run
         self.conditions, self.gate = conditions, gate
-        self.hook = registry.plugins.hook
+        self.tell = registry.plugins.listeners.tell
         torch.manual_seed(conditions.seed)
         self.train_windows = corpus.windows("train", CONTEXT).require("training")
         self.val_windows = corpus.windows("val", CONTEXT).require("validation")
-        first = variant.plan[0]
-        self.model = build_model(
-            first.arch or variant.arch,
-            first.inputs or variant.inputs,
-            corpus.dim,
-            CONTEXT,
-            registry,
-            conditions.size,
-        ).to(conditions.device)
+        self.stages = prepare(variant, self.train_windows, registry, conditions.seed)
+        self.recipe = variant.plan[0].recipe
+        self.model = build_model(*self.recipe, corpus.dim, CONTEXT, registry, conditions.size).to(conditions.device)
+        for stage in variant.plan[1:]:
+            self._rebuilt(stage)
         self.optimizer = torch.optim.AdamW(
             self.model.parameters(), lr=variant.lr, weight_decay=variant.weight_decay, fused=True
         )
-        self._check(variant)
+        self.schedule: LRScheduler
         self.epoch = 0
         self.records: list[dict[str, Any]] = []
         self.best: dict[str, Any] = {}
         self.watch = CollapseWatch()
 
-    def _check(self, variant: Variant) -> None:
-        """Resolve what every stage names, so that a mistake in the last is found before the first."""
-        epoch = 0
-        for stage in variant.plan:
-            objective = Objective.of(stage.loss or variant.loss, self.registry)
-            for _ in range(stage.epochs):
-                objective.active(epoch := epoch + 1)
-            self.registry.make("sampler", parse_one(stage.sampler or variant.sampler))
-            self.registry.make("schedule", parse_one(stage.schedule or variant.schedule))
-            if stage.arch or stage.inputs:
-                arch, inputs = stage.arch or variant.arch, stage.inputs or variant.inputs
-                rebuilt(self.model, arch, inputs, self.registry, self.conditions.size)
-
     def train(self) -> Outcome:
         """Every stage in turn."""
-        self.hook.lvm_run_started(run=self.run)
+        self.tell("lvm_run_started", run=self.run)
         status, reason = "finished", ""
-        for stage in self.variant.plan:
-            self._begin(stage)
+        for prepared in self.stages:
+            self._begin(prepared)
+            stage = prepared.stage
             status, reason = self._stage(stage)
             best = self._best_model()
             if status == "finished" and stage.gates and best and (why := self.gate(best, stage.gates)):
@@ -121,34 +102,27 @@ class Trainer:
                 break
         return Outcome(status, reason, self._best_model())
 
-    def _begin(self, stage: Stage) -> None:
-        """Apply what a stage overrides; what it leaves out stays as the variant has it."""
-        variant = self.variant
-        if self.epoch and (stage.arch or stage.inputs):
-            self.model = rebuilt(
-                self.model,
-                stage.arch or variant.arch,
-                stage.inputs or variant.inputs,
-                self.registry,
-                self.conditions.size,
-            )
-        self.objective = Objective.of(stage.loss or variant.loss, self.registry)
-        self.batch_size = stage.batch_size or variant.batch_size
-        sampler = self.registry.make("sampler", parse_one(stage.sampler or variant.sampler))
-        self.sampler: Sampler = sampler.build(self.train_windows)
-        self.steps = -(-len(self._order(self.epoch + 1)) // self.batch_size)
-        if not self.epoch or stage.schedule or stage.lr:
+    def _begin(self, prepared: PreparedStage) -> None:
+        """Make a stage's settings the current ones."""
+        stage = prepared.stage
+        self.model, self.recipe = self._rebuilt(stage), stage.recipe
+        self.objective, self.sampler, self.batch_size = prepared.objective, prepared.sampler, stage.batch_size
+        if prepared.schedule:
             for group in self.optimizer.param_groups:
-                group["lr"] = group["initial_lr"] = stage.lr or variant.lr
-            left = variant.epochs - self.epoch
-            schedule = self.registry.make("schedule", parse_one(stage.schedule or variant.schedule))
-            self.schedule: LRScheduler = schedule.build(self.optimizer, left * self.steps, self.steps)
-        self.hook.lvm_stage_started(run=self.run, stage=stage, steps_per_epoch=self.steps)
+                group["lr"] = group["initial_lr"] = stage.lr
+            self.schedule = prepared.schedule(self.optimizer)
+        self.tell("lvm_stage_started", run=self.run, stage=stage, steps_per_epoch=prepared.steps)
 
-    def _stage(self, stage: Stage) -> tuple[str, str]:
+    def _rebuilt(self, stage: SettledStage) -> LatentVectorModel:
+        """The model under a stage's recipe; itself, where that is the same."""
+        if stage.recipe == self.recipe:
+            return self.model
+        return rebuilt(self.model, *stage.recipe, self.registry, self.conditions.size)
+
+    def _stage(self, stage: SettledStage) -> tuple[str, str]:
         for _ in range(stage.epochs):
             self.epoch += 1
-            self.hook.lvm_epoch_started(run=self.run, epoch=self.epoch)
+            self.tell("lvm_epoch_started", run=self.run, epoch=self.epoch)
             record = self._epoch(EpochRecord(self.epoch, stage.name, self.optimizer.param_groups[0]["lr"]))
             collapse = self.watch.see(record)
             if collapse:
@@ -157,7 +131,7 @@ class Trainer:
                 self._keep(record)
             self.records.append(record)
             self.run.write_epochs(self.records)
-            self.hook.lvm_epoch_finished(run=self.run, record=record)
+            self.tell("lvm_epoch_finished", run=self.run, record=record)
             if collapse and self.conditions.on_collapse == "stop":
                 return "collapsed", collapse
             if collapse and self.conditions.on_collapse == "rollback":
@@ -180,7 +154,7 @@ class Trainer:
             if not isinstance(self.schedule, ReduceLROnPlateau):
                 self.schedule.step()
             terms = {label: value.weighted.detach() for label, value in values.items()}
-            self.hook.lvm_step_finished(run=self.run, step=number + 1, terms=terms)
+            self.tell("lvm_step_finished", run=self.run, step=number + 1, terms=terms)
         record.seconds = time.perf_counter() - began
         validation = validate(self._predict, self.val_windows)
         if isinstance(self.schedule, ReduceLROnPlateau):
@@ -215,9 +189,8 @@ class Trainer:
         return self._forward(context)
 
     def _order(self, epoch: int) -> Tensor:
-        """The windows of an epoch in training order, the same for a seed whatever was drawn before."""
-        generator = torch.Generator().manual_seed(self.conditions.seed * 1_000_003 + epoch)
-        return self.sampler(epoch, generator)
+        """The windows of an epoch in training order."""
+        return self.sampler(epoch, generator_of(self.conditions.seed, epoch))
 
     def _is_best(self, record: dict[str, Any]) -> bool:
         new, old = record[self.variant.best], self.best.get("value")

@@ -24,7 +24,10 @@ BEST = {"val_loss": False, "val_cos": True, "margin": True, "r1": True, "r5": Tr
 
 @attrs.frozen(kw_only=True)
 class Stage:
-    """A part of a run. What it leaves out stays as it was; it may change nothing that alters a tensor's shape."""
+    """A part of a run. What it leaves out is the variant's; it may change nothing that alters a tensor's shape.
+
+    Only the learning rate's course goes on from stage to stage, until one names a `schedule` or an `lr`.
+    """
 
     name: str
     epochs: int = attrs.field(validator=[instance_of(int), ge(1)])
@@ -37,6 +40,31 @@ class Stage:
     schedule: str | None = None
     batch_size: int | None = attrs.field(default=None, validator=optional(ge(1)))
     lr: float | None = attrs.field(default=None, validator=optional([gt(0), lt(math.inf)]))  # pyright: ignore
+
+
+STAGED = ("arch", "loss", "inputs", "sampler", "batch_size")
+"""What a stage has from its variant where it says nothing."""
+
+
+@attrs.frozen(kw_only=True)
+class SettledStage:
+    """A stage with what it leaves out; without schedule and learning rate where these go on."""
+
+    name: str
+    epochs: int
+    gates: str | None = None
+    arch: str
+    loss: str
+    inputs: str
+    sampler: str
+    batch_size: int
+    schedule: str | None = None
+    lr: float | None = None
+
+    @property
+    def recipe(self) -> tuple[str, str]:
+        """What a model is built from."""
+        return self.arch, self.inputs
 
 
 @attrs.frozen(kw_only=True)
@@ -65,9 +93,16 @@ class Variant:
     reported: dict[str, Any] = attrs.field(factory=dict)
 
     @property
-    def plan(self) -> tuple[Stage, ...]:
-        """The stages; one that covers all epochs where none are named."""
-        return self.stages or (Stage(name="all", epochs=self.epochs),)
+    def plan(self) -> tuple[SettledStage, ...]:
+        """The stages with what they leave out; one that covers all epochs where none are named."""
+        stages = self.stages or (Stage(name="all", epochs=self.epochs),)
+        return tuple(self._settled(stage, first=number == 0) for number, stage in enumerate(stages))
+
+    def _settled(self, stage: Stage, first: bool) -> SettledStage:
+        given = attrs.asdict(stage, filter=lambda field, value: value is not None)
+        shared = {key: getattr(self, key) for key in STAGED}
+        course = {"schedule": self.schedule, "lr": self.lr} if first or stage.schedule or stage.lr else {}
+        return SettledStage(**(shared | course | given))
 
     def override(self, settings: Mapping[str, Any]) -> Variant:
         """The same variant with settings from the command line; `epochs` scales the stages in proportion."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
@@ -22,7 +21,7 @@ from lvmcore.registry import KINDS, Registry
 def command(
     ctx: click.Context, registries: tuple[Path, ...], files: tuple[Path, ...], without: tuple[str, ...]
 ) -> None:
-    """Check the installation: versions, plugins, variants, bundled corpora, and a run from end to end."""
+    """Check the installation: versions, processor, plugins, variants, bundled corpora, evaluator."""
     registry = open_registry(files, without)
     out = console()
     good = True
@@ -74,9 +73,11 @@ def _plugins(registry: Registry) -> str:
 
 def _variants(registry: Registry, registries: tuple[Path, ...]) -> str:
     """Every variant's expressions name components and options that exist."""
+    from lvmcore.evaluation.fivecat import profile_of
     from lvmcore.expression import parse, parse_one
     from lvmcore.objective import Objective
     from lvmcore.scheduled import Schedule
+    from lvmcore.trainer import CONTEXT
 
     catalogue = open_catalogue(registry, registries)
     for variant in catalogue.variants.values():
@@ -91,6 +92,8 @@ def _variants(registry: Registry, registries: tuple[Path, ...]) -> str:
                 if text := getattr(part, kind):
                     registry.make(kind, parse_one(text))
             catalogue.profile(part.gates or variant.gates)
+    for name in catalogue.profiles:
+        profile_of(name, catalogue, registry, CONTEXT)
     return f"{len(catalogue.variants)} variants, {len(catalogue.profiles)} gate profiles"
 
 
@@ -124,6 +127,4 @@ def _evaluator(registry: Registry, registries: tuple[Path, ...]) -> str:
             f"the oracle passes {passed} gates, the cheats {cheats}",
             expected="4 for the oracle, no A or B for a cheat",
         )
-    with tempfile.TemporaryDirectory() as folder:
-        (Path(folder) / "probe").write_text("")
     return f"the oracle passes {passed}/5 (C is not defined for it); {', '.join(cheats)} fail A and B"

@@ -19,6 +19,7 @@ def command() -> None:
 @click.option("-o", "--output", type=click.Path(path_type=Path), help="The corpus file.  [default: FILE.safetensors]")
 @click.option("--name", help="Name of the corpus.  [default: that of the file]")
 @click.option("--encoder", default="unknown", help="The model that made the vectors.")
+@click.option("--chunking", default="unknown", help="How the text was cut into chunks.")
 @click.option("--licence", default="unknown", help="Licence of the text.")
 @click.option("--source", default="unknown", help="Where the text comes from.")
 @click.option("--seed", type=int, default=0, show_default=True, help="Seed of the splits, where the file has none.")
@@ -28,6 +29,7 @@ def import_(
     output: Path | None,
     name: str | None,
     encoder: str,
+    chunking: str,
     licence: str,
     source: str,
     seed: int,
@@ -42,8 +44,8 @@ def import_(
     from lvmcore.importing import import_npz
 
     target = output or file.with_suffix(".safetensors")
-    about = {"name": name or file.stem, "encoder": encoder, "licence": licence, "source": source}
-    report = import_npz(file, target, about, seed=seed, force=force)
+    about = {"encoder": encoder, "chunking": chunking, "licence": licence, "source": source}
+    report = import_npz(file, target, about | {"name": name or file.stem}, seed=seed, force=force)
     corpus = Corpus.open(target)
     out = console()
     for line in report:

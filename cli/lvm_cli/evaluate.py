@@ -17,6 +17,7 @@ from lvm_cli.options import (
     runs_option,
 )
 from lvmcore.errors import LvmError
+from lvmcore.expression import parse_one
 from lvmcore.runs import Run, find_run
 
 if TYPE_CHECKING:
@@ -111,7 +112,10 @@ def command(
 
 
 def _is_predictor(what: str, registry: Registry) -> bool:
-    return what in {found.name for found in registry.all("predictor")}
+    try:
+        return parse_one(what).name in {found.name for found in registry.all("predictor")}
+    except LvmError:  # a path, perhaps
+        return False
 
 
 def _predictor(what: str, run: Run | None, corpus: Corpus, registry: Registry, precision: str) -> tuple[Predictor, int]:

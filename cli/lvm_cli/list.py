@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import attrs
 import click
 from rich import box
 from rich.table import Table
@@ -71,14 +72,7 @@ def _wanted(kind: str | None) -> list[str]:
 def _rows(kind: str, registry: Registry, catalogue: Catalogue) -> Iterator[dict[str, Any]]:
     if kind == "variant":
         for variant in catalogue.variants.values():
-            text = approach(
-                {
-                    "arch": variant.arch,
-                    "loss": variant.loss,
-                    "inputs": variant.inputs,
-                    "approach": variant.approach,
-                }
-            )
+            text = approach(attrs.asdict(variant))
             yield _row("variant", variant.name, "", "", f"{variant.title}: {text}" if variant.title else text)
         return
     if kind == "gates":

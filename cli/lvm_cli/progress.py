@@ -10,7 +10,7 @@ from rich.markup import escape
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 
 from lvmcore.hookspecs import hookimpl
-from lvmcore.variants import Stage, Variant
+from lvmcore.variants import SettledStage, Variant
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -64,7 +64,7 @@ class Display:
             self.console.print(f"[bold]{label:>9}[/]  {escape(text)}")
 
     @hookimpl
-    def lvm_stage_started(self, run: Run, stage: Stage, steps_per_epoch: int) -> None:
+    def lvm_stage_started(self, run: Run, stage: SettledStage, steps_per_epoch: int) -> None:
         self.steps, self.batch_size = steps_per_epoch, stage.batch_size or self.variant.batch_size
         if self.variant.stages:
             self.console.print(f"[bold]    stage[/]  {stage.name}, {stage.epochs} epochs, {steps_per_epoch} steps each")

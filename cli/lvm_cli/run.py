@@ -120,6 +120,8 @@ def command(
             experiment.carry_out(run)
         except KeyboardInterrupt:
             raise _stopped(run) from None
+    for fault in registry.plugins.listeners.faults.values():
+        click.echo(f"lvm: {fault}", err=True)
     _report(out, run, registry, as_json)
     evaluation = run.evaluation()
     passed = evaluation is not None and evaluation["gates"]["passed"] == evaluation["gates"]["of"]

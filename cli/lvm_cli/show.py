@@ -31,6 +31,9 @@ from lvmcore.variants import Catalogue
 SCHEDULES = {"loss": LossSchedule, "input": Schedule}
 """The options that every loss and input has besides its own."""
 
+NOTHING = (None, "", [], (), {})
+"""What an outline leaves out."""
+
 
 @click.command("show")
 @click.argument("what", metavar="NAME|RUN|FILE")
@@ -185,7 +188,12 @@ def _lines(document: dict[str, Any], indent: str) -> list[str]:
     for key, value in document.items():
         if isinstance(value, dict) and value:
             lines += [f"{indent}{key}", *_lines(value, indent + "  ")]
-        elif value not in (None, "", [], (), {}):
+        elif isinstance(value, list | tuple) and value and all(isinstance(item, dict) for item in value):
+            lines.append(f"{indent}{key}")
+            for item in value:
+                facts = [f"{name} {fact}" for name, fact in item.items() if fact not in NOTHING]
+                lines.append(f"{indent}  " + " · ".join(facts))
+        elif value not in NOTHING:
             text = ", ".join(map(str, value)) if isinstance(value, list | tuple) else str(value)
             lines.append(f"{indent}{key}: {text}")
     return lines

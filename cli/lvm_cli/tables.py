@@ -26,7 +26,7 @@ SIGNED = {"margin", "margin_last", "direction", "gain", "C"}
 def five_tests(evaluation: dict[str, Any]) -> Table:
     """The five tests: figures with their 95 % intervals on each split, and each letter's gate."""
     splits, gates = evaluation["splits"], evaluation["gates"]
-    causal = evaluation.get("causal")
+    causal = _causal(evaluation)
     table = Table(
         title=f"{evaluation['protocol']} on {escape(evaluation['corpus']['name'])}: {gates['passed']}/{gates['of']} of "
         f"'{gates['profile']}'" + (f", {causal['passed']}/{causal['of']} of 'causal'" if causal else ""),
@@ -94,7 +94,7 @@ def beside(evaluation: dict[str, Any]) -> Table:
         "R@5 unseen": ("B", "unseen", "r5"),
         "rollout": ("D", "score"),
     }
-    profiles = {evaluation["gates"]["profile"]: "gates"} | ({"causal": "causal"} if evaluation["causal"] else {})
+    profiles = {evaluation["gates"]["profile"]: "gates"} | ({"causal": "causal"} if _causal(evaluation) else {})
     for name in (*columns, *profiles):
         table.add_column(name, justify="right", no_wrap=True)
     for name, document in [("this model", evaluation), *evaluation["yardsticks"].items()]:
@@ -108,11 +108,15 @@ def beside(evaluation: dict[str, Any]) -> Table:
 def reasons(evaluation: dict[str, Any]) -> str:
     """What to be careful about, and why the letters that did not pass, did not."""
     lines = [f"[yellow]note[/]  {escape(warning)}" for warning in evaluation.get("warnings", [])]
-    for key in ("gates", "causal"):
-        verdict = evaluation.get(key) or {}
+    for verdict in (evaluation["gates"], _causal(evaluation) or {}):
         for letter, why in verdict.get("why", {}).items():
             lines.append(f"[bold]{escape(verdict['profile'])} {letter}[/]  {escape(why)}")
     return "\n".join(lines)
+
+
+def _causal(evaluation: dict[str, Any]) -> dict[str, Any] | None:
+    """The verdict of `causal`, where it stands beside another profile's."""
+    return None if evaluation["gates"]["profile"] == "causal" else evaluation["causal"]
 
 
 def _at(node: Any, path: Path) -> dict[str, Any] | None:

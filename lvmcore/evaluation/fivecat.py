@@ -27,24 +27,21 @@ from lvmcore.evaluation.evaluate import (
     measured,
     statistics_of,
 )
-from lvmcore.evaluation.gates import judge
-from lvmcore.evaluation.protocols import Protocol, protocol_of
+from lvmcore.evaluation.gates import COMPARED, judge, require_known
+from lvmcore.evaluation.protocols import FIVECAT, Protocol, protocol_of
 from lvmcore.evaluation.result import SCHEMA
 from lvmcore.evaluation.statistics import FEW
 from lvmcore.expression import Term, parse_one
 from lvmcore.files import write_whole
 from lvmcore.precision import autocast
 from lvmcore.registry import Registry
-from lvmcore.variants import Catalogue
+from lvmcore.variants import Catalogue, Gate
 
 FILTER = "filter"
 """The yardstick that gain and direction are measured against."""
 ORACLE = "oracle"
 CAUSAL = "causal"
 """The profile that is printed beside whichever was asked for."""
-
-COMPARED = {"A.cosine": "cosine", "B.unseen.r5": "B/unseen/r5", "D.score": "D/score"}
-"""Figures that models and cheats are compared by, window by window → their columns."""
 
 
 @attrs.frozen(kw_only=True)
@@ -93,6 +90,18 @@ def yardstick(text: str, corpus: Corpus, registry: Registry, context: int = 5) -
     return Predictor(term.name, lambda rows, _: built(rows))
 
 
+def profile_of(name: str, catalogue: Catalogue, registry: Registry, context: int) -> tuple[Gate, ...]:
+    """A gate profile, all of whose figures an evaluation has.
+
+    Raises:
+        LvmError: unknown, or about a figure that there is none of.
+    """
+    profile = catalogue.profile(name)
+    offsets = FIVECAT.offsets(max(context, 5))  # those that a shorter context lacks are not measurable
+    require_known(name, profile, offsets, {check.letter for check in checks_of(registry)})
+    return profile
+
+
 class Evaluator:
     """Evaluates predictors on one corpus; the yardsticks are measured once.
 
@@ -112,11 +121,11 @@ class Evaluator:
         self.progress = progress
         self.protocol: Protocol = protocol_of(settings.protocol)
         names = [settings.profile, CAUSAL] if self.protocol.resamples else [settings.profile]
-        self.profiles = {name: catalogue.profile(name) for name in names}
+        self.checks = checks_of(registry) if self.protocol.resamples else []
+        self.profiles = {name: profile_of(name, catalogue, registry, settings.context) for name in names}
         self.windows = evaluation_windows(corpus, settings.splits, settings.context, settings.max_windows)
         self.total = sum(map(len, self.windows.values()))
         self.cheats = {found.name for found in registry.all("predictor")} - {ORACLE}
-        self.checks = checks_of(registry) if self.protocol.resamples else []
         self.warnings = self._warnings()
         self.filter = self._filter()
 
@@ -139,7 +148,7 @@ class Evaluator:
             "yardsticks": {name: self._judged(name, found, compared) for name, (found, _) in others.items()},
         }
         document["seconds"] = round(time.perf_counter() - began, 3)
-        self.registry.plugins.hook.lvm_evaluated(model=predictor, result=document)
+        self.registry.plugins.listeners.tell("lvm_evaluated", model=predictor, result=document)
         return Evaluation(document, columns)
 
     def _measure(self, predictor: Predictor) -> tuple[dict[str, Any], dict[str, Columns]]:
@@ -213,7 +222,11 @@ class Evaluator:
         }
         result = {**own, "differences": differences}
         gates = {profile: judge(profile, rules, result).document() for profile, rules in self.profiles.items()}
-        return {**result, "gates": gates[self.settings.profile], CAUSAL: gates.get(CAUSAL)}
+        return {
+            **result,
+            "gates": gates[self.settings.profile],
+            CAUSAL: gates.get(CAUSAL) if self.protocol.resamples else None,
+        }
 
     def _differences(self, split: str, own: Columns, cheats: dict[str, Columns]) -> dict[str, Any]:
         """Own figure less each cheat's on the same windows, with its paired interval."""

@@ -2,23 +2,57 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import Any
+from collections.abc import Collection, Iterable, Sequence
+from typing import Any, get_type_hints
 
-from lvmcore.errors import LvmError
-from lvmcore.evaluation.result import GateResult
+from lvmcore.errors import LvmError, unknown
+from lvmcore.evaluation.result import GateResult, SplitResult, figures_of
 from lvmcore.variants import Gate
 
 Outcome = tuple[bool | None, str]
 """Whether a gate holds (None: not measurable), and why it does not."""
 
 
-def judge(name: str, profile: Iterable[Gate], measured: dict[str, Any]) -> GateResult:
-    """Hold a profile against a measured document (`{"splits": …, "E_delta": …, "differences": …}`).
+COMPARED = {"A.cosine": "cosine", "B.unseen.r5": "B/unseen/r5", "D.score": "D/score"}
+"""Figures that models and cheats are compared by, window by window → their columns."""
+
+
+def require_known(name: str, profile: Iterable[Gate], offsets: Sequence[str], checks: Collection[str]) -> None:
+    """See that every gate of a profile is about a figure that an evaluation has, before one is spent on it.
+
+    Args:
+        offsets: the names of test A's offsets.
+        checks: letters of the plugins' tests, whose figures are known only when they have run.
 
     Raises:
-        LvmError: a gate on a figure that no evaluation has.
+        LvmError: naming the first gate that is not.
     """
+    known = {test: figures_of(kind, offsets) for test, kind in get_type_hints(SplitResult).items() if len(test) == 1}
+    known["A"].append("cosine")
+    for gate in profile:
+        where = f"gates.{name}.{gate.letter}.{gate.figure}"
+        if gate.letter in checks:
+            continue
+        if gate.letter not in known:
+            raise unknown("test", gate.letter, [*known, *checks], where=where, fix="lvm list checks")
+        if (gate.letter, gate.figure) == ("E", "delta"):
+            if gate.split != "both":
+                raise LvmError(
+                    f"E.delta compares the two splits, and is none of {gate.split}",
+                    where=where,
+                    expected="{ both = … }",
+                )
+        elif gate.figure not in known[gate.letter]:
+            raise unknown("figure", gate.figure, known[gate.letter], where=where, fix="see docs/variants.md")
+        elif gate.split == "both":
+            raise LvmError("the figure is one of each split", where=where, expected="{ val = …, ood = … }")
+        elif gate.rule.cheats and f"{gate.letter}.{gate.figure}" not in COMPARED:
+            compared = ", ".join(COMPARED)
+            raise LvmError("'beats cheats' is not measured for this figure", where=where, expected=compared)
+
+
+def judge(name: str, profile: Iterable[Gate], measured: dict[str, Any]) -> GateResult:
+    """Hold a profile against a measured document (`{"splits": …, "E_delta": …, "differences": …}`)."""
     letters: dict[str, bool | None] = {}
     why: dict[str, list[str]] = {}
     for gate in profile:
@@ -44,7 +78,7 @@ def _outcome(gate: Gate, measured: dict[str, Any]) -> Outcome | None:
     if gate.rule.cheats:
         return _against_cheats(gate, place, measured)
     node, figure = _find(gate, measured)
-    if figure["value"] is None:
+    if figure is None or figure["value"] is None:
         if gate.rule.negated and node.get("windows") == 0:
             return None
         return None, f"{place} is not measurable"
@@ -59,7 +93,7 @@ def _against_cheats(gate: Gate, place: str, measured: dict[str, Any]) -> Outcome
     if not figures or any(figure is None or figure["low"] is None for figure in figures.values()):
         return None, f"{place} has no paired interval"
     unbeaten = {cheat: figure for cheat, figure in figures.items() if figure["low"] <= 0}
-    said = ", ".join(f"{c} ({f['value']:+.3f} [{f['low']:+.3f}, {f['high']:+.3f}])" for c, f in unbeaten.items())
+    said = ", ".join(f"{cheat} ({figure['value']:+.3f})" for cheat, figure in unbeaten.items())
     return not unbeaten, f"{place} does not beat {said}"
 
 
@@ -77,19 +111,11 @@ def _contrast(gate: Gate, figure: dict[str, float]) -> str:
     return f"{value:.{digits}f} {'<' if rule.sign == '>=' else '>'} {rule.threshold:g}"
 
 
-def _find(gate: Gate, measured: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
-    """The figure that a gate is about, and the table it stands in."""
+def _find(gate: Gate, measured: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any] | None]:
+    """The figure that a gate is about, if the protocol measures it, and the table it stands in."""
     if (gate.letter, gate.figure) == ("E", "delta"):
         return measured, measured["E_delta"]
-    node = parent = measured["splits"][gate.split].get(gate.letter)
-    if gate.letter == "A" and gate.figure == "cosine":
-        return measured["splits"][gate.split], measured["splits"][gate.split]["cosine"]
-    for key in gate.figure.split("."):
-        if not isinstance(node, dict) or key not in node:
-            raise LvmError(
-                f"a gate asks for a figure that the evaluation has not: {gate.letter}.{gate.figure}",
-                where="the gate profile",
-                expected=", ".join(sorted(node)) if isinstance(node, dict) else None,
-            )
-        parent, node = node, node[key]
-    return parent, node
+    parent = node = measured["splits"][gate.split]
+    for key in ["cosine"] if (gate.letter, gate.figure) == ("A", "cosine") else [gate.letter, *gate.figure.split(".")]:
+        parent, node = node, (node or {}).get(key)
+    return parent or {}, node

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Sequence
+from typing import Any, get_args, get_type_hints
 
 import attrs
 
@@ -28,6 +29,19 @@ class SplitResult:
     C: Ablations
     D: Rollout
     E: CoherenceBins
+
+
+def figures_of(kind: type, offsets: Sequence[str]) -> list[str]:
+    """The dotted names of the single figures in a part of a result: `all.r1`, `margin`, `offsets.+1`."""
+    names: list[str] = []
+    for name, hint in get_type_hints(kind).items():
+        if hint is Figure:
+            names.append(name)
+        elif hint == dict[str, Figure]:
+            names += [f"{name}.{offset}" for offset in offsets]
+        for part in {hint, *get_args(hint)} - {Figure}:
+            names += [f"{name}.{below}" for below in figures_of(part, offsets)] if attrs.has(part) else []
+    return names
 
 
 @attrs.frozen

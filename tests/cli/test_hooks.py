@@ -57,6 +57,20 @@ def lvm_run_finished(run):
 """
 
 
+FAULTY = """
+from lvmcore import component, hookimpl
+
+@component
+class Faulty:
+    def build(self):
+        return lambda step: {}["missing"]
+
+@hookimpl
+def lvm_losses():
+    return [("faulty", Faulty)]
+"""
+
+
 def test_every_hook_is_documented_tested_and_used_by_an_example() -> None:
     """A kind of component is tested by the conformance kit and by what lvm new writes of it; any other hook here."""
     names = [name for name in vars(hookspecs) if name.startswith("lvm_")]
@@ -104,10 +118,28 @@ def test_a_plugin_brings_a_variant_and_hears_of_its_run_from_start_to_end(lvm: L
 def test_a_run_that_fails_has_finished_too(lvm: Lvm, small: Path) -> None:
     Path("mine.toml").write_text("")
     Path("listener.py").write_text(LISTENER + "    if run.status == 'running': say('too early')\n")
-    source = "from lvmcore import hookimpl\n@hookimpl\ndef lvm_epoch_started(epoch):\n    raise KeyError(epoch)\n"
-    Path("late.py").write_text(source)
-    lvm(*TOY, small, "--plugin", "listener.py", "--plugin", "late.py", status=3)
+    Path("faulty.py").write_text(FAULTY)
+    lvm("run", "--loss", "faulty", "--data", small, "--plugin", "listener.py", "--plugin", "faulty.py", status=3)
     assert Path("said.txt").read_text().splitlines()[-1] == "lvm_run_finished failed"
+
+
+def test_a_listener_that_fails_is_left_out_and_the_run_goes_on(
+    lvm: Lvm, small: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source = (
+        "from lvmcore import hookimpl\n@hookimpl\ndef lvm_epoch_started(epoch):\n    raise KeyError(epoch)\n"
+        "@hookimpl\ndef lvm_run_finished():\n    raise AssertionError('told again')\n"
+    )
+    Path("late.py").write_text(source)
+    done = lvm(*TOY, small, "--plugin", "late.py", "--json")
+    document = json.loads(done.stdout)
+    assert document["status"] == "finished"
+    (fault,) = document["warnings"]
+    assert "late.py/late failed to listen to lvm_epoch_started and was left out: KeyError: 1" in fault
+    assert "late.py:4" in fault
+    assert fault in done.stderr
+    monkeypatch.setenv("LVM_STRICT", "1")
+    lvm(*TOY, small, "--plugin", "late.py", status=3)
 
 
 def test_a_registry_file_beside_the_runs_is_read_and_one_that_is_named_follows_it(lvm: Lvm, small: Path) -> None:

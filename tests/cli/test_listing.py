@@ -100,13 +100,22 @@ def test_check_passes_here_and_fails_with_a_broken_plugin(lvm: Lvm) -> None:
 
 
 def test_a_fault_of_a_plugin_in_the_middle_names_its_line_and_is_no_mistake_of_the_user(lvm: Lvm, small: Path) -> None:
-    source = (
-        "from lvmcore import hookimpl\n@hookimpl\ndef lvm_epoch_finished(run, record):\n    raise KeyError('late')\n"
-    )
+    source = """
+from lvmcore import component, hookimpl
+
+@component
+class Late:
+    def build(self):
+        return lambda step: step.raw.square().mean() if step.epoch == 1 else {}["late"]
+
+@hookimpl
+def lvm_losses():
+    return [("late", Late)]
+"""
     Path("late.py").write_text(source)
-    done = lvm(*TOY, small, "--plugin", "late.py", status=3)
+    done = lvm("run", "--loss", "late", "--size", "toy", "--data", small, "--plugin", "late.py", status=3)
     assert "KeyError: 'late'" in done.stderr
-    assert "late.py:4" in done.stderr
+    assert "late.py:7" in done.stderr
     (run,) = json.loads(lvm("runs", "--json").stdout)
     assert run["status"] == "failed"
     assert (Path(run["path"]) / "model.safetensors").is_file()

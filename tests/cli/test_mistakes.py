@@ -40,6 +40,9 @@ from conftest import TOY, Lvm, MakeCorpus
         (("run", "--data", "wikki"), "did you mean 'wiki'"),
         (("run", "--data", "none.safetensors"), "no such corpus"),
         (("run", "--gates", "lax"), "unknown gate profile 'lax'"),
+        (("run", "--gates", "mine", "--registry", "GATES", "--data", "SMALL"), "unknown figure 'margn'"),
+        (("run", "--loss", "mse+dir:0.1,strat=2"), "did you mean 'start'"),
+        (("eval", "random:x", "--data", "SMALL"), "'x' is no value for option 'seed'"),
         (("run", "--registry", "none.toml"), "no such registry file"),
         (("run", "--plugin", "none.py"), "no such plugin file"),
         (("eval", "nothing"), "there is no run 'nothing'"),
@@ -60,7 +63,10 @@ from conftest import TOY, Lvm, MakeCorpus
 def test_a_mistake_is_named_with_a_way_out_and_leaves_nothing_behind(
     words: tuple[str, ...], said: str, lvm: Lvm, tmp_path: Path, small: Path
 ) -> None:
-    done = lvm(*(str(small) if word == "SMALL" else word for word in words), status=2)
+    gates = tmp_path / "gates.toml"
+    gates.write_text('[gates.mine]\nA.margn = ">= 0"\n')
+    places = {"SMALL": str(small), "GATES": str(gates)}
+    done = lvm(*(places.get(word, word) for word in words), status=2)
     assert said in done.stderr
     assert done.stderr.startswith("lvm: ")
     assert done.stdout == ""

@@ -56,7 +56,7 @@ def test_a_stopped_run_keeps_its_best_weights(number: signal.Signals, small: Pat
         preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL) and None,
     )
     deadline = time.monotonic() + 60
-    while not list(tmp_path.glob("runs/*/model.safetensors")) and time.monotonic() < deadline:
+    while not list(tmp_path.glob("runs/*/epochs.jsonl")) and time.monotonic() < deadline:
         time.sleep(0.1)
     process.send_signal(number)
     _, said = process.communicate(timeout=60)

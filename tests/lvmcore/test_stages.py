@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 from typing import Any
 
@@ -142,6 +143,48 @@ def test_what_a_stage_leaves_out_is_the_variants_and_the_learning_rate_goes_on(
     assert (first["windows"], first["steps"]) == (windows // 2, -(-(windows // 2) // 8))
     assert (second["windows"], second["steps"], list(second["terms"])) == (windows, -(-windows // 16), ["mse"])
     assert (first["lr"], second["lr"]) == (1e-4, 1e-4)
+
+
+def test_a_schedule_of_steps_ends_where_the_next_begins_or_with_the_run(
+    variant: Variant, corpus: Corpus, registry: Registry, tmp_path: Path
+) -> None:
+    cosine = "warmup-cosine:0,floor=0"
+    stages = (
+        Stage(name="A", epochs=2, sampler="forward:0.3", schedule=cosine),
+        Stage(name="B", epochs=1, batch_size=4),  # the same course, in steps of another number an epoch
+        Stage(name="C", epochs=1, lr=1e-3),
+        Stage(name="D", epochs=1, schedule="constant", lr=2e-3),
+    )
+    changed = attrs.evolve(variant, stages=stages, epochs=5, schedule=cosine)
+    rates: dict[int, float] = {}
+
+    class Listener:
+        def __init__(self, trainer: Trainer) -> None:
+            self.trainer = trainer
+
+        @hookimpl
+        def lvm_epoch_finished(self, run: Run, record: dict[str, Any]) -> None:
+            rates[record["epoch"]] = self.trainer.optimizer.param_groups[0]["lr"]
+
+    _, run, _ = train(changed, corpus, registry, tmp_path, listener=Listener)
+    assert [e["lr"] for e in run.epochs()][3:] == [1e-3, 2e-3]
+    steps = [e["steps"] for e in run.epochs()]
+    done = [sum(steps[:1]), sum(steps[:2]), sum(steps[:3])]
+    half_cosines = [3e-3 * (1 + math.cos(math.pi * count / done[-1])) / 2 for count in done]
+    assert [rates[e] for e in (1, 2, 3)] == pytest.approx(half_cosines, abs=1e-9)
+    assert (rates[4], rates[5]) == (pytest.approx(0, abs=1e-9), 2e-3)
+
+
+def test_a_stage_that_leaves_out_inputs_and_architecture_has_the_variants(
+    variant: Variant, corpus: Corpus, registry: Registry, tmp_path: Path
+) -> None:
+    stages = (
+        Stage(name="A", epochs=1, arch="transformer,last_bias=0.3", inputs="drop:0.5"),
+        Stage(name="B", epochs=1),
+    )
+    _, _, trainer = train(attrs.evolve(variant, stages=stages, epochs=2), corpus, registry, tmp_path)
+    assert "last_bias=0.0" in trainer.model.recipe.arch
+    assert trainer.model.recipe.inputs == ""
 
 
 def test_a_gate_judges_the_best_weights_so_far(

@@ -11,27 +11,18 @@ from rich.console import Console
 from lvmcore.comparison import Comparison, Row
 from lvmcore.testing.promises import Subject, expect, promise
 
-FULL = Row(
-    number=1,
-    model="P4 | a, “quoted” [name]",
-    run="2025-11-02-101500-p4-1a2b",
-    date="2025-11-02 10:15",
-    size=204.5,
-    approach="mse+dir:0.002",
-    val_cos=0.5405,
-    margin=-0.061,
-    r1=0.01,
-    r5=0.48,
-    passed=3,
-    of=5,
-    status="finished",
-    protocol="5cat",
-    corpus="wiki",
-)
-BARE = attrs.evolve(
-    FULL, number=2, model="bare", size=None, val_cos=None, margin=None, r1=None, r5=None, passed=None, of=None
-)
-YARDSTICK = attrs.evolve(FULL, number=None, model="copy-last", run="", corpus="kjv")
+
+def row(**given: Any) -> Row:
+    """A row of the comparison; what is not said is a name where it must be a text, and else was not measured."""
+    named = {field.name: field.name for field in attrs.fields(Row) if field.type in (str, "str")}
+    unmeasured = {field.name: None for field in attrs.fields(Row)}
+    return Row(**{**unmeasured, **named, **given})
+
+
+FIGURES = {"size": 204.5, "val_cos": 0.5405, "margin": -0.061, "r1": 0.01, "r5": 0.48, "passed": 3, "of": 5}
+FULL = row(number=1, model="P4 | a, “quoted” [name]", approach="mse+dir:0.002", corpus="wiki", **FIGURES)
+BARE = row(number=2, model="bare", corpus="wiki")
+YARDSTICK = row(model="copy-last", corpus="kjv", **FIGURES)
 
 COMPARISONS = (
     ("no rows", Comparison((), ())),
