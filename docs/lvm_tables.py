@@ -23,7 +23,7 @@ from lvmcore.registry import KINDS, Registry
 from lvmcore.scheduled import LossSchedule, Schedule
 from lvmcore.testing.promises import ANY, PLUGIN
 from lvmcore.testing.promises import promises as all_promises
-from lvmcore.variants import Catalogue, Stage, Variant, default_files, load_catalogue
+from lvmcore.variants import MEASURED_BY, Catalogue, Figure, Reported, Stage, Variant, default_files, load_catalogue
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -46,7 +46,17 @@ VARIANT_KEYS = {
     "approach": "what it does, in the comparison's words; else its expressions",
     "date": "when it was first run",
     "source": "where it is published",
-    "reported": "figures published for it, a table; kept as they are",
+    "reported": "figures published for it, see below; kept as they are",
+}
+REPORTED_KEYS = {
+    "protocol": "how they were measured: " + ", ".join(f"`{name}`" for name in MEASURED_BY),
+    "val_cos": "validation cosine",
+    "margin": "test A",
+    "r1": "test B, among all rows; a ratio, not per cent",
+    "r5": "the same",
+    "d": "test D, the rollout",
+    "gates": "how many passed, of how many, such as `2/5`",
+    "note": "anything else worth knowing",
 }
 STAGE_KEYS = {
     "name": "stands in the records and in the reason of a failed gate",
@@ -182,16 +192,48 @@ def stage_keys() -> str:
     return table(["key", "type", "meaning"], rows)
 
 
+def reported_keys() -> str:
+    """Every key of the figures reported for a variant."""
+    rows = [[f"`{name}`", kind, REPORTED_KEYS[name]] for name, kind in _keys(Reported)]
+    return table(["key", "type", "meaning"], rows)
+
+
+def variants() -> str:
+    """Every named variant with the figures reported for it; VAL / OOD where both are known."""
+    rows = []
+    for variant in catalogue().variants.values():
+        found = variant.reported
+        figures = [_by_split(getattr(found, key, None)) for key in ("val_cos", "margin", "r1", "r5", "d")]
+        protocol = found.protocol if found else ""
+        rows.append(
+            [
+                f"`{variant.name}`",
+                variant.approach,
+                variant.date,
+                *figures,
+                getattr(found, "gates", None) or "",
+                protocol,
+            ]
+        )
+    return table(["variant", "what it does", "date", "val cos", "margin", "R@1", "R@5", "D", "gates", "protocol"], rows)
+
+
+def _by_split(figure: Figure | float | None) -> str:
+    known = [figure.val, figure.ood] if isinstance(figure, Figure) else [figure]
+    return " / ".join(f"{number:g}".replace("-", "−") for number in known if number is not None)
+
+
 def _keys(cls: type) -> Iterator[tuple[str, str]]:
     """The fields of an attrs class with the TOML type of each."""
-    names = {str: "text", int: "whole number", float: "number", dict: "table", tuple: "array of tables"}
+    names = {str: "text", int: "whole number", float: "number", tuple: "array of tables"}
+    names |= {Reported: "table", Figure: "number, or `{ val = …, ood = … }`"}
     for name, hint in get_type_hints(cls).items():
         kinds = [hint, get_origin(hint), *get_args(hint)]
         yield name, next(names[kind] for kind in kinds if kind in names)
 
 
 def _value(value: Any) -> str:
-    return "" if value in ("", (), {}) else f"`{value}`"
+    return "" if value in ("", (), None) else f"`{value}`"
 
 
 def gate_profiles() -> str:

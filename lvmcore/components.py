@@ -47,7 +47,7 @@ class Option:
 
     @property
     def type_name(self) -> str:
-        """`float`, `int`, `prev | last`, `text/text/…`"""
+        """`float`, `int`, `prev | last`, `text/text/…`, `(batch | context)/…`"""
         return _type_name(self.type)
 
     @property
@@ -158,7 +158,8 @@ def _type_name(annotation: Any) -> str:
     if origin is Literal:
         return " | ".join(map(str, inner))
     if origin is tuple:
-        return f"{_type_name(inner[0])}/{_type_name(inner[0])}/…"
+        part = _type_name(inner[0])
+        return f"({part})/…" if " | " in part else f"{part}/{part}/…"
     if origin in (Union, types.UnionType):
         return " | ".join("none" if kind is type(None) else _type_name(kind) for kind in inner)
     return {bool: "true | false", str: "text"}.get(annotation, getattr(annotation, "__name__", str(annotation)))

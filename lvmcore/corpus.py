@@ -241,6 +241,20 @@ class Batch:
         found = [self.at(step) for step in range(1, horizon + 1)]
         return torch.stack([rows for rows, _ in found], 1), torch.stack([mask for _, mask in found], 1)
 
+    def article_rows(self, count: int) -> tuple[Tensor, Tensor]:
+        """Random rows of each window's article, outside of the window, with repetition (B, K, D).
+
+        And where they exist (B, K) bool: an article of C + 1 rows has no other; its rows are x_t's. Drawn with
+        torch's global generator, which the run seeds.
+        """
+        starts = self.corpus.starts[self.articles]
+        others = self.corpus.starts[self.articles + 1] - starts - (self.length + 1)  # (B,)
+        drawn = (torch.rand(len(others), count, dtype=torch.float64, device=others.device) * others[:, None]).long()
+        before = self.targets - self.length - starts  # rows of the article before the window
+        rows = starts[:, None] + drawn + (self.length + 1) * (drawn >= before[:, None])
+        there = (others > 0)[:, None].expand(-1, count)
+        return self.corpus.rows(torch.where(there, rows, self.targets[:, None])), there
+
 
 def save_corpus(path: Path, vectors: np.ndarray, starts: np.ndarray, splits: np.ndarray, info: CorpusInfo) -> str:
     """Write a corpus file, whole or not at all, and give its digest."""

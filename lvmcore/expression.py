@@ -10,6 +10,7 @@ A `+` right after a digit and `e` belongs to the number: `mse:1e+3` is one term.
 from __future__ import annotations
 
 import re
+from collections import Counter
 from typing import Any
 
 import attrs
@@ -65,6 +66,16 @@ class Expression:
 
     def __str__(self) -> str:
         return "+".join(map(str, self.terms))
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """The name of each term, one that stands twice as `roll` and `roll#2`."""
+        seen: Counter[str] = Counter()
+        found = []
+        for term in self.terms:
+            seen[term.name] += 1
+            found.append(term.name if seen[term.name] == 1 else f"{term.name}#{seen[term.name]}")
+        return tuple(found)
 
 
 def parse(text: str) -> Expression:

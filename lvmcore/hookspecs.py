@@ -76,7 +76,7 @@ def lvm_predictors() -> Components:  # pyright: ignore[reportReturnType]
     """Predictors that need no training, the yardsticks: `build(corpus, context) -> Callable[[Tensor], Tensor]`.
 
     It maps contexts (B, C, D) to predictions (B, D). With `sees_target = True` on the class it is called
-    with the targets (B, D) as well.
+    with the targets (B, D) as well; with `yardstick = False` it is evaluated by name alone, and no cheat.
     """
 
 

@@ -71,6 +71,12 @@ class LatentVectorModel(nn.Module):
     def parameter_count(self) -> int:
         return sum(parameter.numel() for parameter in self.parameters())
 
+    @property
+    def strengths(self) -> dict[str, float]:
+        """The strength that each input has now, by label: `pos`, and `pos#2` where it stands twice."""
+        labels = parse(self.recipe.inputs).labels
+        return {label: float(item.strength) for label, item in zip(labels, self.inputs, strict=True)}  # pyright: ignore
+
     def set_epoch(self, epoch: int) -> None:
         """Move the strength of every input along its schedule."""
         for item in self.inputs:

@@ -32,6 +32,8 @@ class Value:
 
     raw: Tensor
     weighted: Tensor
+    strength: float
+    """The weight at this epoch, or the share."""
 
 
 class Objective:
@@ -47,12 +49,11 @@ class Objective:
     @classmethod
     def of(cls, text: str, registry: Registry) -> Objective:
         """Build from an expression; a loss that stands twice is `roll` and `roll#2`."""
-        terms: list[WeightedLoss] = []
-        for term in parse(text).terms:
-            same = sum(known.label.split("#")[0] == term.name for known in terms)
-            label = f"{term.name}#{same + 1}" if same else term.name
-            terms.append(WeightedLoss(label, _component(term, registry).build(), LossSchedule.of(term)))
-        return cls(terms)
+        expression = parse(text)
+        return cls(
+            WeightedLoss(label, _component(term, registry).build(), LossSchedule.of(term))
+            for label, term in zip(expression.labels, expression.terms, strict=True)
+        )
 
     def active(self, epoch: int) -> list[WeightedLoss]:
         """The terms whose weight is not 0 at this epoch.
@@ -60,7 +61,7 @@ class Objective:
         Raises:
             LvmError: there is none, or one that shares with the first term, which does not act.
         """
-        acting = [t for t in self.terms if t.schedule.factor(epoch) * (t.schedule.share or t.schedule.weight) > 0]
+        acting = [term for term in self.terms if term.schedule.strength(epoch) > 0]
         if not acting:
             raise LvmError(f"no loss acts at epoch {epoch}", expected="at least one term without start or stop")
         for term in acting:
@@ -86,12 +87,10 @@ class Objective:
                     f"loss '{term.label}' gave {given}",
                     expected="a scalar tensor, such as a mean",
                 )
-            factor = term.schedule.factor(step.epoch)
-            if term.schedule.share is None:
-                weighted = raw * (term.schedule.weight * factor)
-            else:
-                weighted = raw * _share(term.schedule.share * factor, raw, next(iter(values.values())))
-            values[term.label] = Value(raw, weighted)
+            strength = term.schedule.strength(step.epoch)
+            held = term.schedule.share is not None
+            weighted = raw * (_share(strength, raw, next(iter(values.values()))) if held else strength)
+            values[term.label] = Value(raw, weighted, strength)
             step.terms[term.label] = raw.detach()
         return values
 

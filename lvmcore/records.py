@@ -17,8 +17,11 @@ class EpochRecord:
     def __init__(self, epoch: int, stage: str, lr: float) -> None:
         self.epoch, self.stage, self.lr = epoch, stage, lr
         self.seconds = 0.0
+        self.inputs: dict[str, float] = {}
+        """The strength of each input, by label."""
         self._windows = self._steps = 0
         self._terms: dict[str, list[tuple[Tensor, Tensor, int]]] = defaultdict(list)
+        self._strengths: dict[str, float] = {}
         self._norms: list[Tensor] = []
         self._gradients: dict[str, list[float]] = defaultdict(list)
         self._events: list[str] = []
@@ -26,6 +29,7 @@ class EpochRecord:
     def step(self, values: dict[str, Value], norm: Tensor, windows: int) -> None:
         for label, value in values.items():
             self._terms[label].append((value.raw.detach(), value.weighted.detach(), windows))
+            self._strengths[label] = value.strength
         self._norms.append(norm.detach())
         self._steps += 1
         self._windows += windows
@@ -49,6 +53,7 @@ class EpochRecord:
             )
             probed = self._gradients.get(label, [])
             terms[label] = {
+                "strength": self._strengths[label],
                 "raw": raw,
                 "weighted": weighted,
                 "gradient": sum(probed) / len(probed) if probed else None,
@@ -61,6 +66,7 @@ class EpochRecord:
             "windows": self._windows,
             "loss": sum(term["weighted"] for term in terms.values()),
             "terms": terms,
+            "inputs": self.inputs,
             "gradient_norm": float(torch.stack(self._norms).mean()),
             **validation,
             "best": False,

@@ -55,6 +55,10 @@ class LossSchedule(Schedule):
         validator=optional([gt(0), le(100)]),  # pyright: ignore
     )
 
+    def strength(self, epoch: int) -> float:
+        """The weight at an epoch, or the share of a term that has one."""
+        return (self.weight if self.share is None else self.share) * self.factor(epoch)
+
     @classmethod
     def of(cls, term: Term) -> Self:
         if term.value is not None and "weight" in term.options:

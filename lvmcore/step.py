@@ -51,6 +51,10 @@ class Step:
         """The rows after the target (B, H, D) and where they exist (B, H); articles end."""
         return self.batch.future(horizon)
 
+    def article_rows(self, count: int) -> tuple[Tensor, Tensor]:
+        """Random rows of each window's article outside of it (B, K, D) and where there are any (B, K)."""
+        return self.batch.article_rows(count)
+
     def predict(self, context: Tensor) -> Tensor:
         """The model's raw prediction (B, D) for other contexts (B, C, D), with gradient."""
         return self.model(context)

@@ -143,6 +143,7 @@ class Trainer:
         began = time.perf_counter()
         self.model.train()
         self.model.set_epoch(self.epoch)
+        record.inputs = self.model.strengths
         batches = self._order(self.epoch).split(self.batch_size)
         probes = {round(i * len(batches) / PROBES) for i in range(PROBES)}
         for number, index in enumerate(batches):

@@ -10,7 +10,7 @@ from typing import Any
 
 import attrs
 import cattrs
-from attrs.validators import ge, gt, in_, instance_of, lt, optional
+from attrs.validators import ge, gt, in_, instance_of, le, lt, matches_re, optional
 
 from lvmcore.errors import LvmError, nearest, unknown
 from lvmcore.rules import FORMS, Rule, parse_rule
@@ -67,6 +67,37 @@ class SettledStage:
         return self.arch, self.inputs
 
 
+MEASURED_BY = ("5cat", "5cat-2025", "training diagnostic")
+"""What figures can be reported by; those of different protocols are never ranked together."""
+
+_figure = optional([ge(-2), le(2)])  # pyright: ignore
+
+
+@attrs.frozen
+class Figure:
+    """A figure of each split, where it is known. A number alone in TOML is that of VAL."""
+
+    val: float | None = attrs.field(default=None, validator=_figure)
+    ood: float | None = attrs.field(default=None, validator=_figure)
+
+
+@attrs.frozen(kw_only=True)
+class Reported:
+    """The figures that were published for a variant, and how they were measured. Ratios, not per cent."""
+
+    protocol: str = attrs.field(validator=in_(MEASURED_BY))
+    val_cos: float | None = attrs.field(default=None, validator=_figure)
+    margin: Figure | None = None
+    """Test A; of a training diagnostic, cos(p, target) − cos(p, last row)."""
+    r1: Figure | None = None
+    r5: Figure | None = None
+    d: Figure | None = None
+    """Test D, the rollout."""
+    gates: str | None = attrs.field(default=None, validator=optional(matches_re(r"\d+/\d+")))
+    """How many passed, of how many: `2/5`."""
+    note: str = ""
+
+
 @attrs.frozen(kw_only=True)
 class Variant:
     """An architecture, a loss, inputs, a sampler and training settings, under a name."""
@@ -90,7 +121,7 @@ class Variant:
     approach: str = ""
     date: str = ""
     source: str = ""
-    reported: dict[str, Any] = attrs.field(factory=dict)
+    reported: Reported | None = None
 
     @property
     def plan(self) -> tuple[SettledStage, ...]:
@@ -226,6 +257,15 @@ def _strict(kind: type, *accepted: type):
 
 for _kind, _accepted in ((str, (str,)), (int, (int,)), (float, (int, float))):
     _converter.register_structure_hook(_kind, _strict(_kind, *_accepted))
+
+_structure_figure = _converter.get_structure_hook(Figure)
+
+
+def _by_split(value: Any, kind: Any) -> Figure:
+    return _structure_figure(value if isinstance(value, dict) else {"val": value}, kind)
+
+
+_converter.register_structure_hook(Figure, _by_split)
 
 
 def _resolve(

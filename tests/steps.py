@@ -25,3 +25,15 @@ def random_step(dtype: torch.dtype = torch.float64, dim: int = 6, count: int = 7
     rows = torch.randn(count + 8, dim, generator=generator, dtype=torch.float64).to(dtype)
     raw = torch.randn(count, dim, generator=generator, dtype=torch.float64).to(dtype).requires_grad_()
     return step_of(rows, raw, list(range(5, 5 + count)))
+
+
+def articles_step(seed: int = 0, dim: int = 6, lengths: tuple[int, ...] = (7, 6, 9, 8)) -> Step:
+    """All windows of a few articles, in float64; the second article has one window and no row besides."""
+    generator = torch.Generator().manual_seed(seed)
+    rows = torch.randn(sum(lengths), dim, generator=generator, dtype=torch.float64)
+    targets = [sum(lengths[:i]) + t for i, length in enumerate(lengths) for t in range(5, length)]
+    raw = torch.randn(len(targets), dim, generator=generator, dtype=torch.float64).requires_grad_()
+    step = step_of(rows, raw, targets, lengths=list(lengths))
+    weights = torch.randn(5 * dim, dim, generator=generator, dtype=torch.float64)
+    step.model = lambda contexts: contexts.flatten(1) @ weights
+    return step

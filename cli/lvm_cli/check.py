@@ -6,25 +6,48 @@ import os
 from collections.abc import Callable
 from pathlib import Path
 
+import attrs
 import click
+from rich import box
+from rich.markup import escape
+from rich.table import Table
 
 from lvm_cli.console import console
-from lvm_cli.options import open_catalogue, open_registry, plugin_options, registry_option
+from lvm_cli.options import json_option, open_catalogue, open_registry, plugin_options, registry_option
 from lvmcore.errors import LvmError
+from lvmcore.files import to_json
 from lvmcore.registry import KINDS, Registry
 
 
 @click.command("check")
+@click.option(
+    "--evaluator",
+    "controls",
+    is_flag=True,
+    help="Instead, put the evaluator to the test: what must pass passes, and what must fail fails. About a minute.",
+)
 @registry_option
 @plugin_options
+@json_option
 @click.pass_context
 def command(
-    ctx: click.Context, registries: tuple[Path, ...], files: tuple[Path, ...], without: tuple[str, ...]
+    ctx: click.Context,
+    controls: bool,
+    registries: tuple[Path, ...],
+    files: tuple[Path, ...],
+    without: tuple[str, ...],
+    as_json: bool,
 ) -> None:
     """Check the installation: versions, processor, plugins, variants, bundled corpora, evaluator."""
     registry = open_registry(files, without)
+    good = (_controls if controls else _installation)(registry, registries, as_json)
+    if not good:
+        ctx.exit(1)
+
+
+def _installation(registry: Registry, registries: tuple[Path, ...], as_json: bool) -> bool:
     out = console()
-    good = True
+    found: list[dict[str, str | bool]] = []
     for name, check in (
         ("versions", _versions),
         ("processor", _processor),
@@ -34,11 +57,32 @@ def command(
         ("evaluator", lambda: _evaluator(registry, registries)),
     ):
         passed, text = _tried(check)
-        good &= passed
-        out.print(f"{'[green]ok[/]    ' if passed else '[red]FAILED[/]'}  {name:<10}", end="")
-        out.print(text, markup=False)
-    if not good:
-        ctx.exit(1)
+        found.append({"check": name, "ok": passed, "text": text})
+        if not as_json:
+            out.print(f"{'[green]ok[/]    ' if passed else '[red]FAILED[/]'}  {name:<10}", end="")
+            out.print(text, markup=False)
+    good = all(check["ok"] for check in found)
+    if as_json:
+        click.echo(to_json({"schema": 1, "ok": good, "checks": found}))
+    return good
+
+
+def _controls(registry: Registry, registries: tuple[Path, ...], as_json: bool) -> bool:
+    """The evaluator's controls as a table; they say of themselves what is expected."""
+    from lvmcore.evaluation.controls import controls
+
+    with console(stderr=as_json).status("testing the evaluator"):
+        found = list(controls(registry, open_catalogue(registry, registries)))
+    good = all(control.ok for control in found)
+    if as_json:
+        click.echo(to_json({"schema": 1, "ok": good, "controls": [attrs.asdict(control) for control in found]}))
+        return good
+    table = Table("control", "expected", "measured", "", box=box.SIMPLE_HEAD, pad_edge=False)
+    for control in found:
+        verdict = "[green]ok[/]" if control.ok else "[red]FAILED[/]"
+        table.add_row(escape(control.control), control.expected, escape(control.measured), verdict)
+    console().print(table)
+    return good
 
 
 def _tried(check: Callable[[], str]) -> tuple[bool, str]:

@@ -18,7 +18,10 @@ from lvmcore.components import options, summary, write
 from lvmcore.errors import LvmError
 from lvmcore.files import to_json
 from lvmcore.registry import KINDS, Registry, kind_of
-from lvmcore.variants import Catalogue
+from lvmcore.variants import BASE, Catalogue, Variant
+
+SETTINGS = ("arch", "loss", "inputs", "sampler", "schedule", "epochs", "batch_size", "lr")
+"""The settings of a variant that say what it is."""
 
 
 @click.command("list")
@@ -73,7 +76,8 @@ def _rows(kind: str, registry: Registry, catalogue: Catalogue) -> Iterator[dict[
     if kind == "variant":
         for variant in catalogue.variants.values():
             text = approach(attrs.asdict(variant))
-            yield _row("variant", variant.name, "", "", f"{variant.title}: {text}" if variant.title else text)
+            what = f"{variant.title}: {text}" if variant.title else text
+            yield _row("variant", variant.name, _settings(variant, catalogue), "", what)
         return
     if kind == "gates":
         for name, gates in catalogue.profiles.items():
@@ -83,6 +87,16 @@ def _rows(kind: str, registry: Registry, catalogue: Catalogue) -> Iterator[dict[
         listed = " ".join(f"{item.name}={write(item.default)}" for item in options(found.component))
         plugin = "built-in" if found.plugin.builtin else f"{found.plugin.dist} {found.plugin.version}"
         yield _row(kind, found.name, listed, plugin, summary(found.component))
+
+
+def _settings(variant: Variant, catalogue: Catalogue) -> str:
+    """What a variant sets otherwise than `base`; all that `base` sets."""
+    base = catalogue.variants.get(BASE)
+    settings = {key: getattr(variant, key) for key in SETTINGS}
+    if variant.stages:
+        settings["stages"] = "/".join(stage.name.replace(" ", "-") for stage in variant.stages)
+    same = {key: getattr(base, key, None) for key in SETTINGS} if base and variant.name != BASE else {}
+    return " ".join(f"{key}={value}" for key, value in settings.items() if value not in ("", same.get(key)))
 
 
 def _row(kind: str, name: str, listed: str, plugin: str, text: str) -> dict[str, Any]:

@@ -186,6 +186,8 @@ def _lines(document: dict[str, Any], indent: str) -> list[str]:
     """An indented outline of a nested document."""
     lines = []
     for key, value in document.items():
+        if isinstance(value, list | tuple) and all(isinstance(item, dict) and "name" in item for item in value):
+            value = {item["name"]: {k: v for k, v in item.items() if k != "name"} for item in value}
         if isinstance(value, dict) and value:
             lines += [f"{indent}{key}", *_lines(value, indent + "  ")]
         elif isinstance(value, list | tuple) and value and all(isinstance(item, dict) for item in value):

@@ -35,18 +35,16 @@ class ContentKeys:
 
     def foreign(self, batch: Batch, keys: Tensor) -> tuple[Tensor, Tensor]:
         """A row of another article of the split for each window (B,), and where there is one (B,) bool."""
-        pool = self._by_content
-        own = batch.articles
-        place = mix(keys + 1).remainder(len(pool))
-        chosen = pool[place]
-        several = int((self.corpus.splits == SPLITS.index(self.split)).sum()) > 1
-        for _ in range(len(pool) if several else 0):
-            same = self.corpus.article_of[chosen] == own
-            if not same.any():
-                break
-            place = torch.where(same, (place + 1).remainder(len(pool)), place)
-            chosen = pool[place]
-        return chosen, self.corpus.article_of[chosen] != own
+        first, last = self._holders
+        article_of, own = self.corpus.article_of, batch.articles
+        several = len(article_of[first].unique()) > 1 or bool((article_of[first] != article_of[last]).any())
+        place = mix(keys + 1).remainder(len(first))
+        while True:
+            chosen = torch.where(article_of[first[place]] == own, last[place], first[place])
+            there = article_of[chosen] != own
+            if not several or there.all():
+                return chosen, there
+            place = torch.where(there, place, (place + 1).remainder(len(first)))
 
     @cached_property
     def _row_keys(self) -> Tensor:
@@ -57,10 +55,13 @@ class ContentKeys:
         return keys
 
     @cached_property
-    def _by_content(self) -> Tensor:
-        """The rows of the split, ordered by what they hold."""
+    def _holders(self) -> tuple[Tensor, Tensor]:
+        """For each distinct row of the split, ordered by what it holds: where it stands first, and where last."""
         rows = (self.corpus.splits == SPLITS.index(self.split))[self.corpus.article_of].nonzero().squeeze(1)
-        return rows[self._row_keys[rows].argsort()]
+        keys, order = self._row_keys[rows].sort(stable=True)
+        ends = keys.unique_consecutive(return_counts=True)[1].cumsum(0)
+        starts = torch.cat([ends.new_zeros(1), ends[:-1]])
+        return rows[order[starts]], rows[order[ends - 1]]
 
 
 def content_keys(rows: Tensor, seed: int = 0) -> Tensor:

@@ -34,7 +34,7 @@ from lvmcore.evaluation.statistics import FEW
 from lvmcore.expression import Term, parse_one
 from lvmcore.files import write_whole
 from lvmcore.precision import autocast
-from lvmcore.registry import Registry
+from lvmcore.registry import Registered, Registry
 from lvmcore.variants import Catalogue, Gate
 
 FILTER = "filter"
@@ -102,6 +102,11 @@ def profile_of(name: str, catalogue: Catalogue, registry: Registry, context: int
     return profile
 
 
+def yardsticks(registry: Registry) -> list[Registered]:
+    """The predictors that stand beside every evaluation."""
+    return [found for found in registry.all("predictor") if getattr(found.component, "yardstick", True)]
+
+
 class Evaluator:
     """Evaluates predictors on one corpus; the yardsticks are measured once.
 
@@ -125,7 +130,7 @@ class Evaluator:
         self.profiles = {name: profile_of(name, catalogue, registry, settings.context) for name in names}
         self.windows = evaluation_windows(corpus, settings.splits, settings.context, settings.max_windows)
         self.total = sum(map(len, self.windows.values()))
-        self.cheats = {found.name for found in registry.all("predictor")} - {ORACLE}
+        self.cheats = {found.name for found in yardsticks(registry)} - {ORACLE}
         self.warnings = self._warnings()
         self.filter = self._filter()
 
@@ -192,7 +197,7 @@ class Evaluator:
     def _yardsticks(self) -> dict[str, tuple[dict[str, Any], dict[str, Columns]]]:
         """Figures and compared columns of every yardstick that can be built, kept from an earlier evaluation."""
         found: dict[str, tuple[dict[str, Any], dict[str, Columns]]] = {}
-        for registered in self.registry.all("predictor"):
+        for registered in yardsticks(self.registry):
             cache = YardstickCache(self.corpus.digest, registered, self.settings, self.checks)
             if (kept := cache.read()) is not None:
                 found[registered.name] = kept

@@ -60,7 +60,7 @@ def measure(chunk: Chunk) -> dict[str, Tensor]:
             columns[f"B/{kind}/duplicates"][windows] = ((same[targets] & candidates).sum(1) - 1).float()
     for kind in ("all", "unseen"):
         rank, count = columns[f"B/{kind}/rank"], columns[f"B/{kind}/candidates"]
-        rank[count < LEAST] = torch.nan
+        rank[count < LEAST] = columns[f"B/{kind}/duplicates"][count < LEAST] = torch.nan
         columns |= _figures(kind, rank, count)
     return columns
 

@@ -28,9 +28,9 @@ def contexts(count: int = BATCH, channels: int = DIM, seed: int = 0) -> Tensor:
     return torch.cat([own, ramp], -1)
 
 
-def odd_contexts() -> Iterator[tuple[str, Tensor]]:
-    """Contexts that the ablations or a poor corpus can bring."""
-    plain = contexts()
+def odd_contexts(plain: Tensor | None = None) -> Iterator[tuple[str, Tensor]]:
+    """Contexts that the ablations or a poor corpus can bring, made of ordinary ones."""
+    plain = contexts() if plain is None else plain
     yield "the rows reversed", plain.flip(1)
     yield "all rows equal", plain[:, :1].expand(-1, CONTEXT, -1).contiguous()
     yield "a row opposite to the next", torch.stack([plain[:, 0] * (-1) ** i for i in range(CONTEXT)], 1)

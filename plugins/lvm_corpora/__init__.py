@@ -1,4 +1,4 @@
-"""The bundled corpora, and the world that tests the evaluator."""
+"""The bundled corpora, and the world that tests the evaluator with the predictor that knows its law."""
 
 from lvmcore import hookimpl
 
@@ -10,3 +10,10 @@ def lvm_corpora():
     from lvm_corpora.world import World
 
     return [("wiki", Wiki), ("kjv", Kjv), ("world", World)]
+
+
+@hookimpl
+def lvm_predictors():
+    from lvm_corpora.dynamics import Dynamics
+
+    return [("dynamics", Dynamics)]

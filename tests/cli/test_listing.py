@@ -9,6 +9,7 @@ import pytest
 from conftest import TOY, Lvm
 
 from lvmcore.components import options
+from lvmcore.evaluation.controls import Control
 from lvmcore.registry import KINDS, Registry
 from lvmcore.variants import Catalogue
 
@@ -97,6 +98,24 @@ def test_check_passes_here_and_fails_with_a_broken_plugin(lvm: Lvm) -> None:
     assert "FAILED" not in printed
     Path("broken.py").write_text(BROKEN)
     assert "bad day" in lvm("check", "--plugin", "broken.py", status=1).stdout
+
+
+def test_check_puts_the_evaluator_to_the_test(lvm: Lvm, monkeypatch: pytest.MonkeyPatch) -> None:
+    found = [Control("oracle on text", "passes A", "passes A", True)]
+    monkeypatch.setattr("lvmcore.evaluation.controls.controls", lambda registry, catalogue: iter(found))
+    printed = lvm("check", "--evaluator").stdout
+    assert "oracle on text" in printed
+    assert "FAILED" not in printed
+    found.append(Control("random on text", "fails A", "passes A", False))
+    assert "FAILED" in lvm("check", "--evaluator", status=1).stdout
+    document = json.loads(lvm("check", "--evaluator", "--json", status=1).stdout)
+    assert document["ok"] is False
+    assert document["controls"][1] == {
+        "control": "random on text",
+        "expected": "fails A",
+        "measured": "passes A",
+        "ok": False,
+    }
 
 
 def test_a_fault_of_a_plugin_in_the_middle_names_its_line_and_is_no_mistake_of_the_user(lvm: Lvm, small: Path) -> None:

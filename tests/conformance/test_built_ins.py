@@ -21,7 +21,7 @@ def test_no_component_is_missed() -> None:
     held = {found.component for kind in KINDS for found in REGISTRY.all(kind)}
     seen = {case.subject.component for case in CASES if case.subject.found}
     assert seen == held
-    assert len(held) >= 26
+    assert len(held) >= 45
 
 
 def test_every_kind_of_component_has_promises() -> None:

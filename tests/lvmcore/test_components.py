@@ -65,7 +65,7 @@ def test_text_becomes_values_of_the_declared_types() -> None:
         ("bound", "nan", "float | none"),
         ("bound", "-inf", "float | none"),
         ("steps", "", "int"),
-        ("sides", "left/up", "left | right/left | right/…"),
+        ("sides", "left/up", "(left | right)/…"),
     ],
 )
 def test_a_value_of_the_wrong_type_names_option_and_type(option_name: str, text: str, expected: str) -> None:

@@ -75,6 +75,33 @@ def test_a_row_at_an_offset_is_that_of_the_same_article_or_said_to_be_missing(co
         torch.testing.assert_close(rows[i], expected / expected.norm())
 
 
+def test_rows_of_the_article_are_all_its_rows_outside_of_the_window_and_no_others() -> None:
+    corpus = in_memory([9, 6, 7, 20], [0, 0, 1, 0])
+    windows = corpus.windows("train")
+    batch = windows.take(torch.arange(len(windows)))
+    unit = corpus.vectors / corpus.vectors.norm(dim=1, keepdim=True)
+    torch.manual_seed(0)
+    rows, there = batch.article_rows(400)
+    assert rows.shape == (len(windows), 400, 4)
+    for i, target in enumerate(windows.targets.tolist()):
+        article = int(corpus.article_of[target])
+        start, end = corpus.starts[article : article + 2].tolist()
+        expected = {row for row in range(start, end) if not target - 5 <= row <= target}
+        assert set(there[i].tolist()) == {bool(expected)}
+        found = (rows[i][:, None] - unit).abs().sum(-1).argmin(-1)
+        assert set(found.tolist()) == (expected or {target})
+
+
+def test_rows_of_the_article_are_drawn_by_the_seed() -> None:
+    windows = in_memory([30, 30], [0, 0]).windows("train")
+    drawn = []
+    for seed in (3, 3, 4):
+        torch.manual_seed(seed)
+        drawn.append(windows.take(torch.arange(10)).article_rows(8)[0])
+    assert torch.equal(drawn[0], drawn[1])
+    assert not torch.equal(drawn[0], drawn[2])
+
+
 def test_batches_in_order_hold_every_window_once(corpus: Corpus) -> None:
     batches = list((windows := corpus.windows("train")).batches(9))
     assert torch.cat([batch.targets for batch in batches]).tolist() == windows.targets.tolist()

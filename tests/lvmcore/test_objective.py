@@ -88,6 +88,16 @@ def test_a_share_needs_the_first_term_and_never_takes_another(text: str, registr
         Objective.of(text, registry)(at_epoch(3))
 
 
+def test_the_strength_of_a_term_is_its_weight_or_share_at_the_epoch(registry: Registry) -> None:
+    objective = Objective.of("mse:2+dir:0.4,start=2,ramp=4+ac,share=0.3,ramp=2+dir:0.1", registry)
+    for epoch, expected in (
+        (1, {"mse": 2.0, "ac": 0.15, "dir#2": 0.1}),
+        (3, {"mse": 2.0, "dir": 0.2, "ac": 0.3, "dir#2": 0.1}),
+    ):
+        values = objective(at_epoch(epoch))
+        assert {label: value.strength for label, value in values.items()} == pytest.approx(expected)
+
+
 def test_a_share_ramps_and_is_nothing_where_the_loss_is_zero(registry: Registry) -> None:
     objective = Objective.of("mse+dir,share=0.2,start=2,ramp=4,margin=3", registry)
     assert list(objective(at_epoch(1))) == ["mse"]

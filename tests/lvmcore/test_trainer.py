@@ -48,14 +48,16 @@ def test_the_same_seed_gives_the_same_weights_to_the_bit_and_another_does_not(
 
 
 def test_every_epoch_is_recorded(variant: Variant, corpus: Corpus, registry: Registry, tmp_path: Path) -> None:
-    _, run, _ = train(attrs.evolve(variant, loss="mse+dir:0.1,start=2"), corpus, registry, tmp_path)
-    first, second, _ = run.epochs()
+    _, run, _ = train(attrs.evolve(variant, loss="mse+dir:0.1,start=2,ramp=2"), corpus, registry, tmp_path)
+    first, second, third = run.epochs()
     assert list(first["terms"]) == ["mse"]
     assert list(second["terms"]) == ["mse", "dir"]
     for term in second["terms"].values():
-        assert set(term) == {"raw", "weighted", "gradient"}
+        assert set(term) == {"strength", "raw", "weighted", "gradient"}
         assert term["gradient"] > 0
-    assert second["terms"]["dir"]["weighted"] == pytest.approx(0.1 * second["terms"]["dir"]["raw"])
+    for record, strength in ((second, 0.05), (third, 0.1)):
+        assert record["terms"]["dir"]["strength"] == pytest.approx(strength)
+        assert record["terms"]["dir"]["weighted"] == pytest.approx(strength * record["terms"]["dir"]["raw"])
     assert second["loss"] == pytest.approx(sum(term["weighted"] for term in second["terms"].values()))
     wanted = {"epoch", "stage", "lr", "steps", "windows", "val_loss", "val_cos", "margin", "r1", "r5", "seconds"}
     assert wanted <= set(second)

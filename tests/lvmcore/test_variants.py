@@ -17,7 +17,7 @@ from lvmcore.model import build_model
 from lvmcore.objective import Objective
 from lvmcore.registry import Registry
 from lvmcore.rules import parse_rule
-from lvmcore.variants import Catalogue, Stage, Variant, default_files, load_catalogue
+from lvmcore.variants import Catalogue, Figure, Reported, Stage, Variant, default_files, load_catalogue
 
 
 def load(tmp_path: Path, text: str) -> Catalogue:
@@ -35,7 +35,7 @@ def test_every_variant_names_components_that_exist(catalogue: Catalogue, registr
             registry.make("schedule", parse_one(stage.schedule or variant.schedule))
             catalogue.profile(stage.gates or variant.gates)
         assert parse(variant.data)
-    assert len(catalogue.variants) >= 2
+    assert len(catalogue.variants) >= 21
     assert {"strict", "table", "stage-a", "stage-b", "causal"} <= set(catalogue.profiles)
 
 
@@ -76,6 +76,39 @@ def test_all_mistakes_of_a_file_are_reported_at_once(tmp_path: Path) -> None:
     ):
         assert part in said
     assert "registry.toml" in (caught.value.where or "")
+
+
+def test_figures_are_kept_with_the_protocol_they_were_measured_by(catalogue: Catalogue, tmp_path: Path) -> None:
+    p1, p2, p5 = (catalogue.variant(name).reported for name in ("p1", "p2", "p5"))
+    assert p1
+    assert p2
+    assert p5
+    assert (p1.protocol, p1.val_cos, p1.margin, p1.gates) == ("5cat-2025", 0.55, Figure(-0.167, -0.167), "2/5")
+    assert (p2.protocol, p2.margin) == ("training diagnostic", Figure(-0.534))
+    assert p5.r1 == Figure(0.032, 0.0175)
+    assert catalogue.variant("p5-retry-005").reported is None, "figures are not inherited"
+    found = load(tmp_path, '[variants.a]\nreported = { protocol = "5cat", d = { ood = 0.4 }, margin = 0.1 }')
+    assert found.variant("a").reported == Reported(protocol="5cat", d=Figure(ood=0.4), margin=Figure(0.1))
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("{ val_cos = 0.5 }", "reported.protocol: the key 'protocol' is missing"),
+        ('{ protocol = "5cat-2024" }', "'protocol' must be in"),
+        ('{ protocol = "5cat", r5 = 24.3 }', "'val' must be <= 2"),
+        ('{ protocol = "5cat", gates = "two" }', "'gates' must match regex"),
+        ('{ protocol = "5cat", margn = 0.1 }', "unknown key 'margn', did you mean 'margin'"),
+        ('{ protocol = "5cat", margin = "big" }', "reported.margin.val: 'big' is no float"),
+        ('{ protocol = "5cat", margin = { test = 0.1 } }', "unknown key 'test'"),
+        ("3", "reported"),
+    ],
+)
+def test_a_mistake_in_the_figures_is_named(text: str, said: str, tmp_path: Path) -> None:
+    with pytest.raises(LvmError) as caught:
+        load(tmp_path, f"[variants.a]\nreported = {text}")
+    assert "variants.a: " in caught.value.what
+    assert said in caught.value.what
 
 
 ANYTHING = st.recursive(

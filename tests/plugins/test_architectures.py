@@ -32,15 +32,33 @@ def every(registry: Registry) -> list[str]:
             names.append(found.name)
         except LvmError:  # it cannot stand first
             names.append(f"amn+{found.name}")
-    assert len(names) >= 3
+    assert len(names) >= 7
     return names
 
 
 @pytest.mark.parametrize(
-    ("arch", "count"), [("transformer", 17_867_520), ("amn", 1_510_912), ("amn+residual", 1_510_913)]
+    ("arch", "count"),
+    [
+        ("transformer", 17_867_520),
+        ("amn", 1_510_912),
+        ("amn+residual", 1_510_913),
+        ("amn+anchored", 1_510_913),
+        ("lstm", 5_120_768),
+        ("gru", 7_095_552),
+    ],
 )
 def test_the_parameters_are_those_of_the_published_models(arch: str, count: int, registry: Registry) -> None:
     assert build_model(arch, "", 768, 5, registry).parameter_count == count
+
+
+@pytest.mark.parametrize(("arch", "mebibytes"), [("transformer", 205), ("amn", 17), ("lstm", 59), ("gru", 81)])
+def test_a_full_training_checkpoint_is_as_large_as_the_published_one(
+    arch: str, mebibytes: int, registry: Registry
+) -> None:
+    model = build_model(arch, "", 768, 5, registry)
+    weights = sum(parameter.numel() * parameter.element_size() for parameter in model.parameters())
+    # with AdamW's two moments; the published sizes are in whole MiB, and hold a little besides
+    assert 3 * weights / 2**20 == pytest.approx(mebibytes, abs=0.6)
 
 
 def test_the_feed_forward_part_follows_the_width_unless_it_is_given(registry: Registry) -> None:
@@ -136,6 +154,132 @@ def test_the_transformer_is_its_formula(norm: str, bias: float, registry: Regist
         last = layer_norm("norm", x)[-1] if norm == "pre" else x[-1]
         expected = linear("head.3", layer_norm("head.2", F.gelu(linear("head.0", last))))
         torch.testing.assert_close(found, expected, atol=2e-5, rtol=1e-4)
+
+
+def weights_of(model: LatentVectorModel) -> dict[str, Tensor]:
+    return {name.removeprefix("architecture."): tensor for name, tensor in model.double().state_dict().items()}
+
+
+def affine(weights: dict[str, Tensor], kernel: str, bias: str, x: Tensor) -> Tensor:
+    return torch.stack([sum(w * v for w, v in zip(row, x, strict=True)) for row in weights[kernel]]) + weights[bias]  # pyright: ignore
+
+
+def plain_layer_norm(weights: dict[str, Tensor], name: str, x: Tensor) -> Tensor:
+    mean = sum(x) / len(x)
+    variance = sum((v - mean) ** 2 for v in x) / len(x)
+    return (x - mean) / torch.sqrt(variance + 1e-5) * weights[f"{name}.weight"] + weights[f"{name}.bias"]  # pyright: ignore
+
+
+def sigmoid(x: Tensor) -> Tensor:
+    return 1 / (1 + torch.exp(-x))
+
+
+def test_the_lstm_is_its_formula(registry: Registry) -> None:
+    model = toy("lstm,hidden=6", registry)
+    weights = weights_of(model)
+    for context, found in zip(CONTEXTS.double(), model(CONTEXTS.double()), strict=True):
+        rows = list(context)
+        for layer in range(2):
+            h, c, states = torch.zeros(6).double(), torch.zeros(6).double(), []
+            for row in rows:
+                gates = affine(weights, f"lstm.weight_ih_l{layer}", f"lstm.bias_ih_l{layer}", row)
+                gates = gates + affine(weights, f"lstm.weight_hh_l{layer}", f"lstm.bias_hh_l{layer}", h)
+                i, f, g, o = gates.chunk(4)
+                c = sigmoid(f) * c + sigmoid(i) * torch.tanh(g)
+                h = sigmoid(o) * torch.tanh(c)
+                states.append(h)
+            rows = states
+        torch.testing.assert_close(found, affine(weights, "head.weight", "head.bias", h), atol=1e-12, rtol=0)
+
+
+def test_the_gru_is_its_formula(registry: Registry) -> None:
+    model = toy("gru,d_model=6,layers=2", registry)
+    weights = weights_of(model)
+    for context, found in zip(CONTEXTS.double(), model(CONTEXTS.double()), strict=True):
+        rows = [affine(weights, "project.weight", "project.bias", row) for row in context]
+        for layer in range(2):
+            h, states = torch.zeros(6).double(), []
+            for row in rows:
+                name = f"layers.{layer}"
+                of_row = affine(weights, f"{name}.weight_ih_l0", f"{name}.bias_ih_l0", row).chunk(3)
+                of_state = affine(weights, f"{name}.weight_hh_l0", f"{name}.bias_hh_l0", h).chunk(3)
+                reset, update = (sigmoid(of_row[k] + of_state[k]) for k in (0, 1))
+                h = (1 - update) * torch.tanh(of_row[2] + reset * of_state[2]) + update * h
+                states.append(plain_layer_norm(weights, f"norms.{layer}", row + h))
+            rows = states
+        torch.testing.assert_close(found, affine(weights, "head.weight", "head.bias", rows[-1]), atol=1e-12, rtol=0)
+
+
+def test_the_mixture_is_its_formula(registry: Registry) -> None:
+    width, heads, size = 8, 2, 4
+    model = toy(f"mixture,d_model={width},heads={heads},layers=2", registry, inputs="pos:0.05")
+    weights = weights_of(model)
+    for context, found in zip(CONTEXTS.double(), model(CONTEXTS.double()), strict=True):
+        hidden = []
+        for p, row in enumerate(context):
+            widened = torch.cat([row, torch.tensor([0.05 * p / 4]).double()])
+            position = [(math.sin, math.cos)[d % 2](p / 10_000 ** (2 * (d // 2) / width)) for d in range(width)]
+            hidden.append(affine(weights, "project.weight", "project.bias", widened) + torch.tensor(position).double())
+        for layer in (f"layers.{i}" for i in range(2)):
+            q, k, v = (
+                [
+                    affine(
+                        {
+                            "w": weights[f"{layer}.self_attn.in_proj_weight"].chunk(3)[which],
+                            "b": weights[f"{layer}.self_attn.in_proj_bias"].chunk(3)[which],
+                        },
+                        "w",
+                        "b",
+                        x,
+                    )
+                    for x in hidden
+                ]
+                for which in range(3)
+            )
+            for i, x in enumerate(hidden):
+                out = torch.zeros(width).double()
+                for part in (slice(h * size, (h + 1) * size) for h in range(heads)):
+                    powers = [math.exp(float(q[i][part] @ k[j][part]) / math.sqrt(size)) for j in range(5)]
+                    out[part] = sum(power / sum(powers) * v[j][part] for j, power in enumerate(powers))  # pyright: ignore
+                out = affine(weights, f"{layer}.self_attn.out_proj.weight", f"{layer}.self_attn.out_proj.bias", out)
+                x = plain_layer_norm(weights, f"{layer}.norm1", x + out)
+                inner = affine(weights, f"{layer}.linear1.weight", f"{layer}.linear1.bias", x).clamp_min(0)
+                out = affine(weights, f"{layer}.linear2.weight", f"{layer}.linear2.bias", inner)
+                hidden[i] = plain_layer_norm(weights, f"{layer}.norm2", x + out)
+        powers = [math.exp(float(weights["score.weight"][0] @ x)) for x in hidden]
+        expected = sum(power / sum(powers) * row for power, row in zip(powers, context, strict=True))
+        # the positions, and the strength of the input, are kept in float32
+        torch.testing.assert_close(found, expected, atol=1e-6, rtol=1e-6)
+
+
+def test_the_mixture_never_leaves_the_span_of_its_context(registry: Registry) -> None:
+    model = toy("mixture", registry)
+    weights = model.architecture.weights(CONTEXTS)  # pyright: ignore
+    torch.testing.assert_close(weights.sum(-1), torch.ones(6))
+    assert (weights > 0).all()
+    assert torch.linalg.matrix_rank(torch.cat([CONTEXTS, model(CONTEXTS)[:, None]], 1), atol=1e-5).tolist() == [5] * 6
+
+
+@pytest.mark.parametrize("text", ["anchored", "anchored:0.7", "anchored:0.3,low=0.2,high=0.5"])
+def test_the_anchored_is_its_formula(text: str, registry: Registry) -> None:
+    model = toy(f"amn+{text}", registry, inputs="pos:0.05").double()
+    start = registry.make("architecture", parse(text).terms[0]).weight
+    inner = model.architecture.inner(model.inputs[0](CONTEXTS.double())).detach()  # pyright: ignore
+    for context, answer, found in zip(CONTEXTS.double(), inner, model(CONTEXTS.double()), strict=True):
+        mean = sum(context) / 5
+        unit_answer = answer / math.sqrt(sum(float(v) ** 2 for v in answer))
+        unit_mean = mean / math.sqrt(sum(float(v) ** 2 for v in mean))
+        torch.testing.assert_close(found, start * unit_answer + (1 - start) * unit_mean, atol=1e-7, rtol=1e-6)
+
+
+def test_the_weight_of_the_anchored_never_leaves_its_bounds(registry: Registry) -> None:
+    head = toy("amn+anchored", registry).architecture
+    for theta in (-1e3, -3.0, 0.0, 3.0, 1e3):
+        torch.nn.init.constant_(head.theta, theta)  # pyright: ignore
+        assert 0.6 - 1e-6 <= head.weight.item() <= 0.9 + 1e-6  # pyright: ignore
+    for text in ("anchored:0.95", "anchored:0.6", "anchored,low=0.9,high=0.6"):
+        with pytest.raises(LvmError, match="must lie between"):
+            registry.make("architecture", parse(text).terms[0])
 
 
 def test_the_residual_is_the_last_row_and_a_share_of_the_inner_answer(registry: Registry) -> None:

@@ -7,7 +7,7 @@ import torch
 from conftest import MakeCorpus
 
 from lvmcore.corpus import Corpus
-from lvmcore.evaluation.fivecat import yardstick
+from lvmcore.evaluation.fivecat import yardstick, yardsticks
 from lvmcore.registry import Registry
 
 
@@ -71,6 +71,6 @@ def test_random_is_drawn_by_what_the_context_holds(corpus: Corpus, registry: Reg
 
 
 def test_only_the_oracle_sees_the_target(corpus: Corpus, registry: Registry) -> None:
-    names = [found.name for found in registry.all("predictor")]
+    names = [found.name for found in yardsticks(registry)]
     assert len(names) >= 6
     assert [name for name in names if yardstick(name, corpus, registry).sees_target] == ["oracle"]

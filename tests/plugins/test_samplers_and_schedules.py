@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
 
 import pytest
 import torch
 from torch.optim import SGD
 
 from lvmcore.corpus import Corpus
+from lvmcore.errors import LvmError
 from lvmcore.expression import parse_one
 from lvmcore.registry import Registry
 
@@ -36,13 +38,62 @@ def test_forward_keeps_the_windows_whose_target_is_least_like_the_last_row(corpu
     assert len(found) == len(expected)
 
 
+def likeness(corpus: Corpus, row: int) -> list[float]:
+    """Cosines of the target at this row with the context rows −5 … −1."""
+    *context, target = corpus.rows(torch.arange(row - 5, row + 1)).double()
+    return [float(target @ earlier) for earlier in context]
+
+
+@pytest.mark.parametrize(("least", "most"), [(0.0, None), (-0.05, 0.02), (0.03, None)])
+def test_advantage_keeps_the_windows_within_its_thresholds(
+    least: float, most: float | None, corpus: Corpus, registry: Registry
+) -> None:
+    expected = set()
+    for i, row in enumerate(corpus.windows("train").targets.tolist()):
+        *earlier, last = likeness(corpus, row)
+        if least <= last - max(earlier) <= (math.inf if most is None else most):
+            expected.add(i)
+    text = f"advantage:{least}" + ("" if most is None else f",most={most}")
+    found = order(text, corpus, registry)
+    assert set(found) == expected
+    assert 0 < len(found) == len(expected) < len(corpus.windows("train"))
+
+
+def test_thresholds_that_no_window_meets_are_named(corpus: Corpus, registry: Registry) -> None:
+    with pytest.raises(LvmError, match="no window has an advantage"):
+        order("advantage:1.5", corpus, registry)
+    with pytest.raises(LvmError, match="lies below least"):
+        order("advantage:0.5,most=0.1", corpus, registry)
+
+
+def test_weighted_takes_its_share_of_the_windows_under_the_threshold_and_all_others(
+    corpus: Corpus, registry: Registry
+) -> None:
+    low = set()
+    for i, row in enumerate(corpus.windows("train").targets.tolist()):
+        before, last, target = corpus.rows(torch.arange(row - 2, row + 1)).double()
+        if float(last @ target) - float(last @ before) < 0.03:
+            low.add(i)
+    others = set(range(len(corpus.windows("train")))) - low
+    assert len(low) > 8
+    seen: Counter[int] = Counter()
+    for seed in range(200):
+        found = order("weighted", corpus, registry, seed)
+        assert len(found) == len(set(found)) == len(others) + math.ceil(0.25 * len(low))
+        assert others <= set(found)
+        seen.update(low & set(found))
+    for window in low:
+        assert 0.12 < seen[window] / 200 < 0.4
+    assert sorted(order("weighted:1", corpus, registry)) == list(range(len(corpus.windows("train"))))
+
+
 def test_every_sampler_draws_by_the_generator_alone(corpus: Corpus, registry: Registry) -> None:
     seen = 0
     for found in registry.all("sampler"):
         first, again, other = (order(found.name, corpus, registry, seed) for seed in (3, 3, 4))
         assert first == again != other
         seen += 1
-    assert seen >= 2
+    assert seen >= 4
 
 
 def rates(text: str, registry: Registry, steps: int, per_epoch: int) -> list[float]:

@@ -1,0 +1,110 @@
+"""Trains the grid of the phase diagram: signal strength × loss on small planted worlds. Resumable; run by hand.
+
+python examples/phase_diagram/train.py    # what results.csv lacks
+python examples/phase_diagram/plot.py     # results.csv → diagram.png
+"""
+
+from __future__ import annotations
+
+import csv
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from lvmcore.corpora import open_corpus
+from lvmcore.evaluation.fivecat import Evaluator, Settings, yardstick
+from lvmcore.experiment import Experiment
+from lvmcore.plugins import Plugins
+from lvmcore.registry import Registry
+from lvmcore.runs import Run
+from lvmcore.trainer import Conditions
+from lvmcore.variants import default_files, load_catalogue
+
+RESULTS = Path(__file__).parent / "results.csv"
+WORLD = "world,articles=100,length=40,dim=64,latent=12,topic=0.65,seed=2"
+SMALLER = {"arch": "transformer:64,heads=4,layers=2,dropout=0,norm=pre", "batch_size": 32}
+"""The variant `planted` at a size that fits these worlds."""
+SIGNALS = (0.0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7)
+LOSSES = ("mse", "mse+dir:0.002", "mse+dir:0.01", "mse+dir:0.05", "mse+ac:0.01")
+KNOWN = ("dynamics", "ridge", "filter", "context-mean")
+"""Predictors that need no training, measured on the same worlds for comparison."""
+COLUMNS: tuple[str, ...] = (
+    "signal",
+    "model",
+    "passed",
+    "letters",
+    "cosine",
+    "over_mean",
+    "margin",
+    "direction",
+    "shuffle",
+    "seconds",
+)
+
+registry = Registry(Plugins(only=()))
+catalogue = load_catalogue(default_files())
+
+
+def main() -> None:
+    done = {(row["signal"], row["model"]) for row in read()}
+    for signal in SIGNALS:
+        for model in (*KNOWN, *LOSSES):
+            if (f"{signal}", model) in done:
+                continue
+            began = time.perf_counter()
+            document = (known if model in KNOWN else trained)(model, f"{WORLD},signal={signal}")
+            row = {"signal": signal, "model": model, **summary(document)}
+            write({**row, "seconds": f"{time.perf_counter() - began:.1f}"})
+            print(row, flush=True)
+
+
+def trained(loss: str, data: str) -> dict[str, Any]:
+    """The evaluation of `planted` with another loss."""
+    with tempfile.TemporaryDirectory() as folder:
+        run = Run.create(Path(folder), "planted", ["phase_diagram"])
+        variant = catalogue.variant("planted").override({"loss": loss, "data": data, **SMALLER})
+        conditions = Conditions(seed=0)
+        Experiment(variant=variant, conditions=conditions, registry=registry, catalogue=catalogue).carry_out(run)
+        return run.evaluation() or {}
+
+
+def known(name: str, data: str) -> dict[str, Any]:
+    corpus = open_corpus(data, registry)
+    evaluator = Evaluator(corpus, registry, catalogue, Settings(profile="strict"))
+    return evaluator.evaluate(yardstick(name, corpus, registry)).document
+
+
+def summary(document: dict[str, Any]) -> dict[str, Any]:
+    """Gates of `strict`, VAL and OOD together, and figures on VAL."""
+    val, mean = document["splits"]["val"], document["yardsticks"]["context-mean"]["splits"]["val"]
+    figures = {
+        "cosine": val["cosine"]["value"],
+        "over_mean": val["cosine"]["value"] - mean["cosine"]["value"],
+        "margin": val["A"]["margin"]["value"],
+        "direction": val["A"]["direction"]["value"],
+        "shuffle": val["C"]["shuffle"]["value"],
+    }
+    gates = document["gates"]
+    letters = "".join(letter for letter in "ABCDE" if gates[letter])
+    return {"passed": gates["passed"], "letters": letters, **{name: f"{value:.4f}" for name, value in figures.items()}}
+
+
+def read() -> Iterator[dict[str, str]]:
+    if RESULTS.exists():
+        with RESULTS.open(newline="") as file:
+            yield from csv.DictReader(file)
+
+
+def write(row: dict[str, Any]) -> None:
+    new = not RESULTS.exists()
+    with RESULTS.open("a", newline="") as file:
+        writer = csv.DictWriter(file, COLUMNS, lineterminator="\n")
+        if new:
+            writer.writeheader()
+        writer.writerow(row)
+
+
+if __name__ == "__main__":
+    main()

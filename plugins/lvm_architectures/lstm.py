@@ -1,0 +1,46 @@
+"""A stacked LSTM over the context rows."""
+
+from __future__ import annotations
+
+from typing import Self
+
+import torch
+from attrs.validators import and_, ge, lt
+from torch import Tensor, nn
+
+from lvmcore import Shape, component, option
+
+
+@component
+class Lstm:
+    """Stacked LSTM layers over the rows; raw = Linear of the last layer's last state.
+
+    Source: LSTM (Hochreiter & Schmidhuber 1997); among the older models of the comparison of 2025-11-02;
+    5,120,768 parameters at D = 768.
+    """
+
+    hidden: int = option(default=512, help="width of each layer's state", validator=ge(1))
+    layers: int = option(default=2, help="layers", validator=ge(1))
+    dropout: float = option(default=0.2, help="dropout between the layers", validator=and_(ge(0), lt(1)))
+
+    @classmethod
+    def toy(cls) -> Self:
+        return cls(hidden=32)
+
+    def build(self, shape: Shape) -> nn.Module:
+        return StackedLstm(shape, self)
+
+
+class StackedLstm(nn.Module):
+    def __init__(self, shape: Shape, options: Lstm) -> None:
+        super().__init__()
+        # a single layer has no gap to drop in, and torch would warn of it
+        dropout = options.dropout if options.layers > 1 else 0.0
+        self.lstm = nn.LSTM(shape.channels, options.hidden, options.layers, batch_first=True, dropout=dropout)
+        self.head = nn.Linear(options.hidden, shape.dim)
+        with torch.no_grad():  # torch expects channels of variance 1; those of a unit row have 1/D
+            self.lstm.get_parameter("weight_ih_l0").mul_(shape.dim**0.5)
+
+    def forward(self, context: Tensor) -> Tensor:
+        states, _ = self.lstm(context)  # (B, C, hidden)
+        return self.head(states[:, -1])  # (B, D)

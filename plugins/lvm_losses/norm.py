@@ -1,0 +1,19 @@
+"""Keep the raw prediction near unit length."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from lvmcore import Step, component
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+
+@component
+class Norm:
+    """Mean (‖raw‖ − 1)². Source: P6b."""
+
+    def build(self) -> Callable[[Step], Tensor]:
+        return lambda step: (step.raw.norm(dim=-1) - 1).square().mean()
