@@ -21,6 +21,8 @@ from lvmcore.components import options, summary, write
 from lvmcore.plugins import Plugins
 from lvmcore.registry import KINDS, Registry
 from lvmcore.scheduled import LossSchedule, Schedule
+from lvmcore.testing.promises import ANY, PLUGIN
+from lvmcore.testing.promises import promises as all_promises
 from lvmcore.variants import MEASURED_BY, Catalogue, Figure, Reported, Stage, Variant, default_files, load_catalogue
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -142,6 +144,21 @@ def _hooks(names: Iterable[str]) -> str:
         arguments = ", ".join(inspect.signature(function).parameters)
         rows.append([f"`{name}({arguments})`", " ".join((inspect.getdoc(function) or "").split())])
     return table(["hook", "contract"], rows)
+
+
+def promises() -> str:
+    """Every check of the conformance kit, by kind."""
+    names = {PLUGIN: "the plugin", ANY: "every component"}
+    rows = [
+        [names.get(kind, kind), f"`{held.name}`", held.text]
+        for kind in (PLUGIN, ANY, *KINDS)
+        for held in all_promises()
+        if held.kind == kind
+    ]
+    return table(
+        ["of", "check", "what holds"],
+        [["" if i and rows[i - 1][0] == row[0] else row[0], *row[1:]] for i, row in enumerate(rows)],
+    )
 
 
 def public_names() -> str:

@@ -50,6 +50,11 @@ class Option:
         """`float`, `int`, `prev | last`, `text/text/…`, `(batch | context)/…`"""
         return _type_name(self.type)
 
+    @property
+    def choices(self) -> tuple[Any, ...]:
+        """Every value, where they can be counted: of a flag, or of one text out of several."""
+        return (False, True) if self.type is bool else get_args(self.type) if get_origin(self.type) is Literal else ()
+
 
 def options(cls: type) -> list[Option]:
     """The options of a component class, in order; the first is the one that `name:value` sets."""

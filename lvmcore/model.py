@@ -17,6 +17,7 @@ from lvmcore.components import explicit
 from lvmcore.errors import LvmError
 from lvmcore.expression import Expression, Term, parse
 from lvmcore.files import to_json, write_whole
+from lvmcore.plugins import FILE, Plugin
 from lvmcore.registry import Registry
 from lvmcore.scheduled import Schedule
 
@@ -218,8 +219,17 @@ def _missing_plugin(header: dict[str, Any], registry: Registry, path: Path) -> L
     if not missing:
         return None
     names = ", ".join(f"{item['dist']} {item['version']} (plugin {item['plugin']})" for item in missing)
-    ways = [
-        f"--plugin {item['dist']}" if item["version"] == "file" else f"pip install {item['dist']}=={item['version']}"
-        for item in missing
-    ]
-    return LvmError(f"the model needs a plugin that is not loaded: {names}", where=str(path), fix="; ".join(ways))
+    ways = [_way_to(item, registry.plugins.found) for item in missing]
+    return LvmError(
+        f"the model needs a plugin that is not loaded: {names}", where=str(path), fix="; ".join(dict.fromkeys(ways))
+    )
+
+
+def _way_to(item: dict[str, str], found: list[Plugin]) -> str:
+    """What makes a missing plugin be there."""
+    if item["version"] == FILE:
+        return f"--plugin {item['dist']}"
+    for plugin in found:
+        if (plugin.dist, plugin.name) == (item["dist"], item["plugin"]):  # it is installed, but off or broken
+            return f"lvm plugins ({plugin.label} is {plugin.status}: {plugin.reason})"
+    return f"pip install {item['dist']}=={item['version']}"

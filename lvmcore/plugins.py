@@ -6,9 +6,14 @@ name, accepts a misspelled hook, and lets one broken plugin stop the program.
 
 from __future__ import annotations
 
+import hashlib
 import importlib.util
+import inspect
 import os
+import re
+import sys
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import redirect_stdout
 from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
 from types import ModuleType
@@ -20,9 +25,12 @@ import pluggy
 from lvmcore import hookspecs
 from lvmcore.errors import LvmError, nearest, unknown
 from lvmcore.listeners import Listeners
+from lvmcore.requirements import unmet
 
 CORE = "lvmcore"
 GROUP = "lvm"
+FILE = "file"
+"""Stands for the version of a plugin that is one file."""
 
 
 @attrs.define
@@ -42,10 +50,25 @@ class Plugin:
     def builtin(self) -> bool:
         return self.dist == CORE
 
+    @property
+    def is_file(self) -> bool:
+        """Whether it is one file, named by --plugin."""
+        return self.version == FILE
+
+    @property
+    def label(self) -> str:
+        """`dist/name`, which no other plugin has."""
+        return f"{self.dist}/{self.name}"
+
+    def answers_to(self, name: str) -> bool:
+        """Whether a user who writes this means it: its name, its distribution, or `dist/name`."""
+        return _same(name) in (_same(self.name), _same(self.dist), _same(self.label))
+
     def fail(self, problem: BaseException | str) -> None:
         """Mark the plugin as broken; everything else goes on, unless LVM_STRICT=1."""
         reason = problem if isinstance(problem, str) else f"{type(problem).__name__}: {problem}"
-        self.status, self.reason = "FAILED", " ".join(reason.split())
+        if self.status != "FAILED":  # what went wrong first is what to mend first
+            self.status, self.reason = "FAILED", " ".join(reason.split())
         if os.environ.get("LVM_STRICT") == "1":
             raise LvmError(
                 f"plugin '{self.name}' failed: {self.reason}",
@@ -72,21 +95,25 @@ class Plugins:
         self.found: list[Plugin] = []
         if only is None and (listed := os.environ.get("LVM_PLUGINS")) is not None:
             only = [name.strip() for name in listed.split(",") if name.strip()]
-        off = set(without)
+        without = list(without)
+        only = None if only is None else list(only)
         for entry in _ordered(entry_points(group=GROUP)):
             plugin = _plugin_of(entry)
             self.found.append(plugin)
-            if plugin.name in off:
-                plugin.status, plugin.reason = "off", f"--no-plugin {plugin.name}"
-            elif only is not None and not plugin.builtin and plugin.name not in set(only):
+            if left_out := next(filter(plugin.answers_to, without), None):
+                plugin.status, plugin.reason = "off", f"--no-plugin {left_out}"
+            elif only is not None and not plugin.builtin and not any(map(plugin.answers_to, only)):
                 plugin.status, plugin.reason = "off", "not in LVM_PLUGINS"
+            elif not plugin.builtin and entry.dist and (reason := unmet(entry.dist, CORE)):
+                plugin.fail(reason)
             else:
                 self._load(plugin, entry.load)
         for file in files:
             self._load_file(file)
-        if missing := off - {plugin.name for plugin in self.found}:
-            names = [plugin.name for plugin in self.found]
-            raise unknown("plugin", min(missing), names, where="--no-plugin", fix="lvm plugins")
+        for name in without:
+            if not any(plugin.answers_to(name) for plugin in self.found):
+                names = {known for plugin in self.found for known in (plugin.name, plugin.dist)}
+                raise unknown("plugin", name, names, where=f"--no-plugin {name}", fix="lvm plugins")
 
     @property
     def hook(self) -> Any:
@@ -101,24 +128,32 @@ class Plugins:
         """Each item that the plugins' implementations of a hook give, with its plugin."""
         # pluggy keeps the last registered first; discovery order reads better in tables
         for implementation in getattr(self.hook, hook).get_hookimpls():
-            plugin = next(found for found in self.found if _key(found) == implementation.plugin_name)
+            plugin = next(found for found in self.found if found.label == implementation.plugin_name)
             try:
-                yield from [(plugin, item) for item in implementation.function() or ()]
-            except Exception as problem:
+                with redirect_stdout(sys.stderr):  # what a plugin prints is no part of a --json document
+                    items = list(implementation.function() or ())
+            except (Exception, SystemExit) as problem:
                 plugin.fail(problem)
+                continue
+            yield from [(plugin, item) for item in items]
 
     def _load_file(self, file: Path) -> None:
         if not file.is_file():
             raise LvmError("there is no such plugin file", where=f"--plugin {file}")
-        plugin = Plugin(file.stem, file.name, "file", str(file))
+        plugin = Plugin(file.stem, file.name, FILE, str(file))
         self.found.append(plugin)
 
         def load() -> ModuleType:
-            spec = importlib.util.spec_from_file_location(f"lvm_plugin_file_{file.stem}", file)
+            spec = importlib.util.spec_from_file_location(_module_name(file), file)
             if spec is None or spec.loader is None:
                 raise LvmError("a plugin file is a Python file", where=f"--plugin {file}")
             module = importlib.util.module_from_spec(spec)
-            spec.loader.exec_module(module)
+            sys.modules[module.__name__] = module  # where annotations that are text are looked up
+            try:
+                spec.loader.exec_module(module)
+            except BaseException:
+                del sys.modules[module.__name__]
+                raise
             return module
 
         self._load(plugin, load)
@@ -127,36 +162,53 @@ class Plugins:
 
     def _load(self, plugin: Plugin, load: Callable[[], Any]) -> None:
         try:
-            module = load()
-            self.manager.register(module, _key(plugin))
-        except LvmError:
+            with redirect_stdout(sys.stderr):
+                module = load()
+            self.manager.register(module, plugin.label)
+        except KeyboardInterrupt:
             raise
-        except (Exception, SystemExit) as problem:
+        except BaseException as problem:  # not Exception: a plugin may try to exit, or to skip a test
             self._drop(plugin)
             plugin.fail(problem)
             return
         plugin.hooks = [caller.name for caller in self.manager.get_hookcallers(module) or []]
-        known = [name for name in vars(hookspecs) if name.startswith("lvm_")]
-        for name in plugin.hooks:
-            if name not in known:
-                self._drop(plugin)
-                plugin.fail(f"there is no hook '{name}'; did you mean '{nearest(name, known)}'?")
-                return
+        if fault := _fault(module, plugin.hooks):
+            self._drop(plugin)
+            plugin.fail(fault)
 
     def _drop(self, plugin: Plugin) -> None:
         """Take back a registration, also one that pluggy broke off in the middle."""
-        if (module := self.manager.get_plugin(_key(plugin))) is None:
+        if (module := self.manager.get_plugin(plugin.label)) is None:
             return
         for caller in list(vars(self.manager.hook).values()):
             if isinstance(caller, pluggy.HookCaller) and any(
                 implementation.plugin is module for implementation in caller.get_hookimpls()
             ):
                 caller._remove_plugin(module)
-        self.manager._name2plugin.pop(_key(plugin), None)
+        self.manager._name2plugin.pop(plugin.label, None)
 
 
-def _key(plugin: Plugin) -> str:
-    return f"{plugin.dist}/{plugin.name}"
+def _fault(module: Any, hooks: list[str]) -> str:
+    """What is wrong with the hooks of a plugin, or nothing."""
+    known = [name for name in vars(hookspecs) if name.startswith("lvm_")]
+    for name in hooks:
+        if name not in known:
+            return f"there is no hook '{name}'; did you mean '{nearest(name, known)}'?"
+    for name, thing in vars(module).items():
+        if inspect.isfunction(thing) and name in known and name not in hooks:
+            return f"'{name}' is no hook without @hookimpl above it"
+    return "" if hooks else "it has no function with @hookimpl above it"
+
+
+def _module_name(file: Path) -> str:
+    """A name for the module of a file that no other file's has."""
+    place = hashlib.sha256(str(file.resolve()).encode()).hexdigest()[:8]
+    return f"lvm_plugin_file_{file.stem}_{place}"
+
+
+def _same(name: str) -> str:
+    """A name as package indexes compare it: without regard to case, and to -, _ and . between words."""
+    return re.sub(r"[-_.]+", "-", name).lower()
 
 
 def _ordered(found: Iterable[EntryPoint]) -> list[EntryPoint]:
@@ -165,7 +217,7 @@ def _ordered(found: Iterable[EntryPoint]) -> list[EntryPoint]:
 
 
 def _dist(entry: EntryPoint) -> str:
-    return entry.dist.name if entry.dist else "unknown"
+    return (entry.dist.name if entry.dist else None) or "unknown"
 
 
 def _plugin_of(entry: EntryPoint) -> Plugin:

@@ -76,6 +76,8 @@ class Registry:
                 if problem := _fault(item):
                     plugin.fail(f"{KINDS[kind].hook}: {problem}")
                     continue
+                if any(one.plugin is plugin and one.name == item[0] for one in self._kinds[kind]):
+                    plugin.fail(f"{KINDS[kind].hook}: it gives '{item[0]}' twice")
                 self._kinds[kind].append(Registered(kind, item[0], item[1], plugin))
             self._kinds[kind].sort(key=lambda found: (not found.plugin.builtin, found.name))
         return self._kinds[kind]
@@ -100,17 +102,27 @@ class Registry:
                 fix=f"lvm list {plural}",
             )
             if broken := self.plugins.failed:
-                names = ", ".join(f"{plugin.dist}/{plugin.name} ({plugin.reason})" for plugin in broken)
+                names = ", ".join(f"{plugin.label} ({plugin.reason})" for plugin in broken)
                 error.fix = f"{error.fix}; these plugins failed to load and may own it: {names}"
+            if off := [plugin.label for plugin in self.plugins.found if plugin.status == "off"]:
+                error.fix = f"{error.fix}; these plugins are left out and may own it: {', '.join(off)}"
             raise error
-        dists = [one.plugin.dist for one in found]
+        dists = list(dict.fromkeys(one.plugin.dist for one in found))
+        owners = list(dict.fromkeys(one.plugin.label for one in found))
         ways = " or ".join(f"{dist}/{term.name}" for dist in dists)
         raise LvmError(
-            f"{kind} '{term.name}' is given by {len(found)} plugins: {', '.join(dists)}",
+            f"{kind} '{term.name}' is given by {len(dists)} plugins: {', '.join(dists)}"
+            if len(dists) > 1
+            else f"{kind} '{term.name}' is given {len(found)} times by {' and '.join(owners)}",
             where=where or str(term),
-            expected=f"one owner: write {ways}",
-            fix=f"leave one out with --no-plugin {found[-1].plugin.name}",
+            expected=f"one owner: write {ways}" if len(dists) > 1 else "one component of a name",
+            fix=f"leave one out with --no-plugin {self._shortest(found[-1].plugin)}",
         )
+
+    def _shortest(self, plugin: Plugin) -> str:
+        """The shortest name that means this plugin and no other."""
+        names = (plugin.name, plugin.dist, plugin.label)
+        return next(n for n in names if sum(one.answers_to(n) for one in self.plugins.found) == 1 or n == plugin.label)
 
     def make(self, kind: str, term: Term, *, without: frozenset[str] = frozenset(), size: str | None = None) -> Any:
         """Make the component that a term describes, its options checked.
@@ -153,6 +165,10 @@ def _fault(item: Any) -> str:
         return f"'{name}' is no component class; decorate it with @lvmcore.component"
     if not callable(getattr(cls, "build", None)):
         return f"'{name}' has no method build"
+    try:
+        options(cls)
+    except Exception as problem:
+        return f"the types of the options of '{name}' cannot be read: {problem}"
     try:
         cls()
     except Exception as problem:

@@ -20,6 +20,7 @@ COMMANDS = {
     "show": "show",
     "plugins": "plugins",
     "check": "check",
+    "new": "new",
     "data": "data",
 }
 """Command → module of this package, imported when it is needed."""

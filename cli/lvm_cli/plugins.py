@@ -7,11 +7,13 @@ from pathlib import Path
 import attrs
 import click
 from rich import box
+from rich.markup import escape
 from rich.table import Table
 
 from lvm_cli.console import console
 from lvm_cli.options import json_option, open_registry, plugin_options
 from lvmcore.files import to_json
+from lvmcore.plugins import Plugin
 from lvmcore.registry import KINDS
 
 COLOURS = {"ok": "green", "FAILED": "red", "off": "yellow"}
@@ -19,10 +21,18 @@ COLOURS = {"ok": "green", "FAILED": "red", "off": "yellow"}
 
 @click.command("plugins")
 @plugin_options
+@click.option("--requirements", is_flag=True, help="Print pins for pip instead: what makes this installation again.")
 @json_option
-def command(files: tuple[Path, ...], without: tuple[str, ...], as_json: bool) -> None:
-    """List the plugins, what each gives, and why one failed."""
+def command(files: tuple[Path, ...], without: tuple[str, ...], requirements: bool, as_json: bool) -> None:
+    """List the plugins, what each gives, and why one failed.
+
+    \b
+    lvm plugins --requirements > requirements.txt
+    """
     registry = open_registry(files, without)
+    if requirements:
+        click.echo("\n".join(pins(registry.plugins.found)))
+        return
     gives: dict[int, list[str]] = {}
     for kind in KINDS.values():  # asking for every kind is what brings a broken component to light
         for found in registry.all(kind.name):
@@ -37,5 +47,12 @@ def command(files: tuple[Path, ...], without: tuple[str, ...], as_json: bool) ->
     for plugin in plugins:
         status = f"[{COLOURS[plugin.status]}]{plugin.status}[/]"
         text = f"{plugin.status}: {plugin.reason}" if plugin.reason else " ".join(gives.get(id(plugin), plugin.hooks))
-        table.add_row(plugin.name, plugin.dist, plugin.version, status, text)
+        table.add_row(plugin.name, plugin.dist, plugin.version, status, escape(text))
     console().print(table)
+
+
+def pins(plugins: list[Plugin]) -> list[str]:
+    """`dist==version` of each distribution that is in use; a plugin of one file is a comment."""
+    used = [plugin for plugin in plugins if plugin.status == "ok"]
+    pinned = {f"{plugin.dist}=={plugin.version}" for plugin in used if not plugin.is_file}
+    return [*sorted(pinned), *(f"# --plugin {plugin.origin}" for plugin in used if plugin.is_file)]

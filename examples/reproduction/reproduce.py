@@ -72,7 +72,7 @@ def units(novels: str | None) -> Iterator[Unit]:
 
 def rows(group: str, data: str, seed: int) -> Iterator[Unit]:
     """The eleven rows and what followed them; P1 after 3 epochs, and the curriculum with its gates ignored."""
-    chosen = [(name, name, ()) for name in ROWS]
+    chosen: list[tuple[str, str, tuple[str, ...]]] = [(name, name, ()) for name in ROWS]
     chosen.insert(1, ("p1-3-epochs", "p1", ("--epochs", "3")))
     chosen.insert(6, ("p5-gates-ignored", "p5", ("--ignore-gates",)))
     for label, variant, options in chosen:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Self
+from typing import ClassVar, Self
 
 import torch
 from attrs.validators import ge
@@ -18,6 +18,8 @@ class Amn:
     m = mean of the rows; weights = softmax(q(m) · k(row) / √d); v = Σ weights · row; raw = m + MLP([m, v]).
     Source: rows 1 and 3 (AMN) of the comparison of 2025-11-02; 1,510,912 parameters at D = 768.
     """
+
+    order_blind: ClassVar[bool] = True
 
     d_model: int = option(default=256, help="width of keys and query, and of the last hidden layer", validator=ge(1))
     hidden: int = option(default=512, help="width of the first hidden layer", validator=ge(1))

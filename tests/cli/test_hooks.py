@@ -8,8 +8,12 @@ from pathlib import Path
 import pytest
 from conftest import TOY, Lvm
 
+from lvm_cli.new import TEMPLATES
 from lvmcore import hookspecs
 from lvmcore.registry import KINDS
+from lvmcore.testing.promises import promises
+
+ROOT = Path(__file__).resolve().parents[2]
 
 LISTENER = """
 from pathlib import Path
@@ -67,12 +71,31 @@ def lvm_losses():
 """
 
 
-def test_every_hook_is_documented_and_is_a_kind_or_is_tested_here() -> None:
+def test_every_hook_is_documented_tested_and_used_by_an_example() -> None:
+    """A kind of component is tested by the conformance kit and by what lvm new writes of it; any other hook here."""
     names = [name for name in vars(hookspecs) if name.startswith("lvm_")]
     assert len(names) >= 17
+    page = (ROOT / "docs" / "plugins.md").read_text()
+    examples = "".join(file.read_text() for file in (ROOT / "examples").rglob("*.py"))
+    kinds = {kind.hook: kind.name for kind in KINDS.values()}
+    promised = {promise.kind for promise in promises()}
     for name in names:
         assert (getattr(hookspecs, name).__doc__ or "").strip().endswith("."), f"{name} has no docstring"
-        assert f"def {name}(" in LISTENER or name in {kind.hook for kind in KINDS.values()}, f"{name} is not tested"
+        assert f"`{name}(" in page, f"{name} is not in docs/plugins.md"
+        assert f"def {name}(" in LISTENER or kinds.get(name) in promised, f"{name} is not tested"
+        templated = (TEMPLATES / "components" / f"{kinds.get(name)}.py.template").is_file()
+        assert f"def {name}(" in examples or templated, f"no example uses {name}"
+
+
+def test_the_example_journal_tells_a_run_from_start_to_end(lvm: Lvm, small: Path) -> None:
+    run = json.loads(lvm(*TOY, small, "--plugin", ROOT / "examples" / "journal.py", "--json").stdout)
+    said = [line.partition("  ")[2] for line in Path(run["path"], "journal.txt").read_text().splitlines()]
+    assert said[0] == "transformer begins, seed 0"
+    assert said[1].startswith("stage all: ")
+    assert [line[:20] for line in said[2:4]] == ["epoch 1: val cosine ", "epoch 2: val cosine "]
+    assert "of the loss: mse " in said[2]
+    assert said[4].startswith("evaluated: ")
+    assert said[5:] == ["finished"]
 
 
 def test_a_plugin_brings_a_variant_and_hears_of_its_run_from_start_to_end(lvm: Lvm, small: Path) -> None:

@@ -104,8 +104,11 @@ def _small_corpora(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def page_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    """An empty folder with the repository's examples in it."""
-    (tmp_path / "examples").symlink_to(ROOT / "examples")
+    """An empty folder with the repository's examples of one file in it."""
+    (tmp_path / "examples").mkdir()
+    for file in (ROOT / "examples").iterdir():
+        if file.is_file():
+            (tmp_path / "examples" / file.name).symlink_to(file)
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("PATH", os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]]))
     before = signal.getsignal(signal.SIGTERM)

@@ -1,0 +1,1 @@
+"""What each kind of component promises, one file a kind."""
