@@ -25,6 +25,7 @@ import torch
 from torch import Tensor, nn
 
 from lvmcore import hookimpl
+from lvmcore.catalogue import default_files, load_catalogue
 from lvmcore.corpora import open_corpus
 from lvmcore.corpus import Corpus
 from lvmcore.model import build_model
@@ -33,7 +34,6 @@ from lvmcore.precision import autocast, processor_name, resolve
 from lvmcore.registry import Registry
 from lvmcore.runs import Run
 from lvmcore.trainer import CONTEXT, Conditions, Trainer
-from lvmcore.variants import default_files, load_catalogue
 
 CASES = {"transformer": (64, 1), "amn": (256, 4)}
 """Architecture → batch, epochs a round."""

@@ -10,6 +10,7 @@ from typing import Any
 import attrs
 import torch
 
+from lvmcore.catalogue import Catalogue
 from lvmcore.corpora import open_corpus
 from lvmcore.corpus import Corpus
 from lvmcore.errors import LvmError
@@ -27,7 +28,7 @@ from lvmcore.precision import processor_name, resolve
 from lvmcore.registry import Registry
 from lvmcore.runs import Run
 from lvmcore.trainer import CONTEXT, Conditions, Trainer
-from lvmcore.variants import Catalogue, Variant
+from lvmcore.variants import Variant
 
 Progress = Callable[[str, int, int], None]
 

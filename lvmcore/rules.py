@@ -1,4 +1,4 @@
-"""The conditions that a gate can set, as they are written in registry.toml."""
+"""Gates and the conditions that they can set, as they are written in registry.toml."""
 
 from __future__ import annotations
 
@@ -51,3 +51,14 @@ def parse_rule(text: str) -> Rule:
     if match := _INTERVAL.fullmatch(text):
         return Rule(text, match["sign"], float(match["threshold"]), True, bool(match["negation"]))
     raise ValueError(f"'{text}' is no condition")
+
+
+@attrs.frozen
+class Gate:
+    """One condition of a profile: `A`'s figure `margin` of split `val` must be `>= 0.12`."""
+
+    letter: str
+    figure: str
+    split: str
+    """val, ood, or both for a figure that compares the two"""
+    rule: Rule

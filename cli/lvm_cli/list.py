@@ -13,12 +13,13 @@ from rich.table import Table
 
 from lvm_cli.console import console
 from lvm_cli.options import json_option, open_catalogue, open_registry, plugin_options, registry_option
+from lvmcore.catalogue import Catalogue
 from lvmcore.comparison import approach
 from lvmcore.components import options, summary, write
 from lvmcore.errors import LvmError
 from lvmcore.files import to_json
 from lvmcore.registry import KINDS, Registry, kind_of
-from lvmcore.variants import BASE, Catalogue, Variant
+from lvmcore.variants import BASE, Variant
 
 SETTINGS = ("arch", "loss", "inputs", "sampler", "schedule", "epochs", "batch_size", "lr")
 """The settings of a variant that say what it is."""

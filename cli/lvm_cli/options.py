@@ -8,9 +8,9 @@ from typing import Any
 
 import click
 
+from lvmcore.catalogue import Catalogue, default_files, load_catalogue
 from lvmcore.plugins import Plugins
 from lvmcore.registry import Registry
-from lvmcore.variants import Catalogue, default_files, load_catalogue
 
 LOCAL = Path("registry.toml")
 """Variants of one's own, beside the runs."""

@@ -20,13 +20,13 @@ from lvm_cli.options import (
     registry_option,
     runs_option,
 )
+from lvmcore.catalogue import Catalogue
 from lvmcore.components import Option, options, write
 from lvmcore.errors import LvmError, nearest
 from lvmcore.files import to_json
 from lvmcore.registry import KINDS, Registered, Registry
 from lvmcore.runs import Run, all_runs, find_run
 from lvmcore.scheduled import LossSchedule, Schedule
-from lvmcore.variants import Catalogue
 
 SCHEDULES = {"loss": LossSchedule, "input": Schedule}
 """The options that every loss and input has besides its own."""

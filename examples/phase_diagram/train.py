@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from lvmcore.catalogue import default_files, load_catalogue
 from lvmcore.corpora import open_corpus
 from lvmcore.evaluation.fivecat import Evaluator, Settings, yardstick
 from lvmcore.experiment import Experiment
@@ -20,7 +21,6 @@ from lvmcore.plugins import Plugins
 from lvmcore.registry import Registry
 from lvmcore.runs import Run
 from lvmcore.trainer import Conditions
-from lvmcore.variants import default_files, load_catalogue
 
 RESULTS = Path(__file__).parent / "results.csv"
 WORLD = "world,articles=100,length=40,dim=64,latent=12,topic=0.65,seed=2"

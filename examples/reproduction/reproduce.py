@@ -91,7 +91,7 @@ def scan() -> Iterator[Unit]:
 
 
 def narrowed(variant: str) -> tuple[str, ...]:
-    from lvmcore.variants import default_files, load_catalogue
+    from lvmcore.catalogue import default_files, load_catalogue
 
     arch = load_catalogue(default_files()).variant(variant).arch
     if variant == "p5.1":  # its stages name the architecture themselves

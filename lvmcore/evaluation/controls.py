@@ -8,6 +8,7 @@ from typing import Any
 import attrs
 import torch
 
+from lvmcore.catalogue import Catalogue
 from lvmcore.corpora import open_corpus
 from lvmcore.corpus import Corpus
 from lvmcore.evaluation.evaluate import BATCH, Predictor, columns_of, evaluation_windows, measured, statistics_of
@@ -15,7 +16,6 @@ from lvmcore.evaluation.fivecat import CAUSAL, FILTER, ORACLE, Evaluator, Settin
 from lvmcore.evaluation.protocols import FIVECAT
 from lvmcore.evaluation.statistics import figures
 from lvmcore.registry import Registry
-from lvmcore.variants import Catalogue
 
 TEXT = "wiki"
 WORLD = "world,articles=200,seed=1"

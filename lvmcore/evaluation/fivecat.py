@@ -13,6 +13,7 @@ import safetensors.numpy
 import torch
 from torch import Tensor
 
+from lvmcore.catalogue import Catalogue
 from lvmcore.corpus import Corpus, Windows
 from lvmcore.errors import LvmError
 from lvmcore.evaluation.cache import YardstickCache
@@ -35,7 +36,7 @@ from lvmcore.expression import Term, parse_one
 from lvmcore.files import write_whole
 from lvmcore.precision import autocast
 from lvmcore.registry import Registered, Registry
-from lvmcore.variants import Catalogue, Gate
+from lvmcore.rules import Gate
 
 FILTER = "filter"
 """The yardstick that gain and direction are measured against."""

@@ -7,7 +7,7 @@ from typing import Any, get_type_hints
 
 from lvmcore.errors import LvmError, unknown
 from lvmcore.evaluation.result import GateResult, SplitResult, figures_of
-from lvmcore.variants import Gate
+from lvmcore.rules import Gate
 
 Outcome = tuple[bool | None, str]
 """Whether a gate holds (None: not measurable), and why it does not."""

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from lvmcore.catalogue import Catalogue
 from lvmcore.corpora import open_corpus
 from lvmcore.evaluation import controls, direction
 from lvmcore.evaluation.controls import Documents
@@ -16,7 +17,6 @@ from lvmcore.experiment import Experiment
 from lvmcore.registry import Registry
 from lvmcore.runs import Run
 from lvmcore.trainer import Conditions
-from lvmcore.variants import Catalogue
 
 WORLD = "world,articles=200,length=40,dim=128,latent=32"
 EASY = "world,articles=100,length=40,dim=64,latent=12,topic=0.65,seed=2"

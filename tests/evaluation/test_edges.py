@@ -8,12 +8,12 @@ import numpy as np
 import pytest
 import torch
 
+from lvmcore.catalogue import Catalogue
 from lvmcore.corpus import Corpus, CorpusInfo
 from lvmcore.errors import LvmError
 from lvmcore.evaluation.evaluate import Predictor
 from lvmcore.evaluation.fivecat import Settings, evaluate, yardstick
 from lvmcore.registry import Registry
-from lvmcore.variants import Catalogue
 
 
 def corpus_of(val: list[int], ood: list[int], train: tuple[int, ...] = (20, 20, 20), dim: int = 16) -> Corpus:
@@ -152,7 +152,7 @@ def test_another_context_length_is_measured_alike(context: int, evaluated: Any) 
 def test_a_gate_on_an_offset_that_a_short_context_lacks_is_not_measurable(
     evaluated: Any, registry: Registry, catalogue: Catalogue, tmp_path: Any
 ) -> None:
-    from lvmcore.variants import default_files, load_catalogue
+    from lvmcore.catalogue import default_files, load_catalogue
 
     file = tmp_path / "gates.toml"
     file.write_text('[gates.far]\nA."offsets.-4" = { val = "<= 0.9" }\n')

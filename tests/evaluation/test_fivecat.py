@@ -9,6 +9,7 @@ import pytest
 import torch
 from conftest import MakeCorpus
 
+from lvmcore.catalogue import Catalogue
 from lvmcore.corpora import open_corpus
 from lvmcore.corpus import Corpus
 from lvmcore.evaluation.ablations import permutations
@@ -17,7 +18,6 @@ from lvmcore.evaluation.evaluate import Predictor, columns_of
 from lvmcore.evaluation.fivecat import Evaluator, Settings, yardstick
 from lvmcore.evaluation.statistics import Statistics, figures
 from lvmcore.registry import Registry
-from lvmcore.variants import Catalogue
 
 WEIGHTS = torch.randn(5, 16, 16, generator=torch.Generator().manual_seed(3))
 

@@ -8,13 +8,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from lvmcore.catalogue import Catalogue
 from lvmcore.errors import LvmError
 from lvmcore.evaluation.fivecat import profile_of
 from lvmcore.evaluation.gates import judge, require_known
 from lvmcore.evaluation.protocols import FIVECAT
 from lvmcore.registry import Registry
-from lvmcore.rules import parse_rule
-from lvmcore.variants import Catalogue, Gate
+from lvmcore.rules import Gate, parse_rule
 
 
 def figure(value: float | None, low: float | None = None, high: float | None = None) -> dict[str, float | None]:

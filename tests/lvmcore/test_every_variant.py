@@ -9,12 +9,13 @@ import pytest
 import torch
 from training import train
 
+from lvmcore.catalogue import Catalogue, default_files, load_catalogue
 from lvmcore.corpus import Corpus
 from lvmcore.expression import parse, parse_one
 from lvmcore.objective import Objective
 from lvmcore.registry import Registry
 from lvmcore.scheduled import LossSchedule
-from lvmcore.variants import Catalogue, Variant, default_files, load_catalogue
+from lvmcore.variants import Variant
 
 NAMES = list(load_catalogue(default_files()).variants)
 

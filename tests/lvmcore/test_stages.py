@@ -12,13 +12,14 @@ import torch
 from training import train
 
 from lvmcore import hookimpl
+from lvmcore.catalogue import Catalogue
 from lvmcore.corpus import Corpus
 from lvmcore.errors import LvmError
 from lvmcore.model import LatentVectorModel, load_model
 from lvmcore.registry import Registry
 from lvmcore.runs import Run, all_runs
 from lvmcore.trainer import Trainer
-from lvmcore.variants import Catalogue, Stage, Variant
+from lvmcore.variants import Stage, Variant
 
 
 @pytest.fixture

@@ -10,6 +10,7 @@ import torch
 from training import copied, train, weights
 
 from lvmcore import component, hookimpl, precision
+from lvmcore.catalogue import Catalogue
 from lvmcore.collapse import CollapseWatch
 from lvmcore.corpus import Corpus
 from lvmcore.model import load_model
@@ -17,7 +18,7 @@ from lvmcore.plugins import Plugin, Plugins
 from lvmcore.registry import Registered, Registry
 from lvmcore.runs import Run
 from lvmcore.trainer import Trainer
-from lvmcore.variants import BEST, Catalogue, Variant
+from lvmcore.variants import BEST, Variant
 
 
 @pytest.fixture

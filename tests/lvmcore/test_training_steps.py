@@ -12,13 +12,14 @@ from torch import Tensor
 from training import train
 
 from lvmcore import hookimpl
+from lvmcore.catalogue import Catalogue
 from lvmcore.corpus import Corpus
 from lvmcore.evaluation.evaluate import validate
 from lvmcore.model import load_model
 from lvmcore.registry import Registry
 from lvmcore.runs import Run
 from lvmcore.trainer import Trainer
-from lvmcore.variants import Catalogue, Stage, Variant
+from lvmcore.variants import Stage, Variant
 
 
 @pytest.fixture

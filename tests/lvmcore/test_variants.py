@@ -11,13 +11,15 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from lvmcore.catalogue import Catalogue, default_files, load_catalogue
 from lvmcore.errors import LvmError
 from lvmcore.expression import parse, parse_one
 from lvmcore.model import build_model
 from lvmcore.objective import Objective
 from lvmcore.registry import Registry
+from lvmcore.reported import Figure, Reported
 from lvmcore.rules import parse_rule
-from lvmcore.variants import Catalogue, Figure, Reported, Stage, Variant, default_files, load_catalogue
+from lvmcore.variants import Stage, Variant
 
 
 def load(tmp_path: Path, text: str) -> Catalogue:
