@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from lvmcore.comparison import Comparison, Row
     from lvmcore.components import component, option
     from lvmcore.corpus import Batch, Corpus, CorpusInfo, Windows, save_corpus
+    from lvmcore.details import Details, Target
     from lvmcore.errors import LvmError
     from lvmcore.evaluation.chunk import Chunk
     from lvmcore.evaluation.content import content_keys, mix
@@ -24,6 +25,8 @@ _HOMES = {
     "option": "components",
     "Comparison": "comparison",
     "Row": "comparison",
+    "Details": "details",
+    "Target": "details",
     "Batch": "corpus",
     "Corpus": "corpus",
     "CorpusInfo": "corpus",
@@ -43,6 +46,8 @@ __all__ = [  # noqa: RUF022 – in the order of _HOMES
     "option",
     "Comparison",
     "Row",
+    "Details",
+    "Target",
     "Batch",
     "Corpus",
     "CorpusInfo",

@@ -7,7 +7,13 @@ from typing import Any
 
 import attrs
 
-from lvmcore.runs import Run
+from lvmcore.details import Details, details_of
+from lvmcore.reported import Figure
+from lvmcore.runs import DEFAULT_PROTOCOL, Run
+from lvmcore.variants import Variant
+
+REPORTED_PROTOCOL = "5cat-2025"
+"""What the published figures were measured by, where nothing else is said."""
 
 RANKED = ("val_cos", "margin", "r1", "r5", "passed")
 """The columns whose best value is marked; higher is better in all of them."""
@@ -20,7 +26,10 @@ BYTES_A_PARAMETER = 3 * 4
 class Row:
     """One line of the table; None where a figure was not measured."""
 
+    kind: str
+    """run, reported (the published figures of the variant above it, or of one that was not run) or yardstick"""
     number: int | None
+    """Of a run, by age."""
     model: str
     run: str
     date: str
@@ -47,6 +56,11 @@ class Row:
     def gates_text(self) -> str:
         return "–" if self.passed is None else f"{self.passed}/{self.of}"
 
+    @property
+    def model_text(self) -> str:
+        """The model; of figures by another protocol than the default, with that."""
+        return self.model if self.protocol == DEFAULT_PROTOCOL else f"{self.model} ({self.protocol})"
+
     def text(self, column: str) -> str:
         """A figure of a ranked column as it is printed."""
         value = getattr(self, column)
@@ -59,38 +73,57 @@ class Row:
 
 @attrs.frozen
 class Comparison:
-    """Rows, newest first, and the yardsticks of each corpus below them."""
+    """Rows, newest first, the yardsticks of each corpus below them, and what is told of each run."""
 
     rows: tuple[Row, ...]
     yardsticks: tuple[Row, ...]
+    details: tuple[Details, ...] = ()
 
     @property
     def corpora(self) -> list[str]:
-        return sorted({row.corpus for row in self.rows})
+        return sorted({row.corpus for row in self.rows if row.kind == "run"})
 
     def is_best(self, row: Row, column: str) -> bool:
         """Whether a row's figure is the best of a column, among models measured alike.
 
         Alike: on one corpus, by one protocol, and gates by one profile.
         """
-        alike = [r for r in self.rows if (r.corpus, r.protocol) == (row.corpus, row.protocol)]
+        alike = [r for r in self.rows if (r.kind, r.corpus, r.protocol) == ("run", row.corpus, row.protocol)]
         if column == "passed":
             alike = [r for r in alike if r.profile == row.profile]
         values = [value for one in alike if (value := getattr(one, column)) is not None]
-        return row.number is not None and len(values) > 1 and getattr(row, column) == max(values)
+        return row.kind == "run" and len(values) > 1 and getattr(row, column) == max(values)
 
 
-def compare(runs: Iterable[Run]) -> Comparison:
-    """The comparison of runs; they are numbered by age."""
+def compare(runs: Iterable[Run], reported: Iterable[Variant] | None = None) -> Comparison:
+    """The comparison of runs; they are numbered by age.
+
+    Args:
+        reported: variants whose published figures stand beside ours: below their runs, else in rows of their own.
+            A run that was evaluated by the protocol of 2025 as well has a row of that too.
+    """
     ordered = sorted(runs, key=lambda run: (run.record.get("started", ""), run.path.name))
-    rows = [_row(number, run) for number, run in enumerate(ordered, 1)]
-    return Comparison(tuple(reversed(rows)), tuple(_yardsticks(ordered)))
+    published = {variant.name: variant for variant in reported or () if variant.reported}
+    rows: list[Row] = []
+    for number, run in reversed(list(enumerate(ordered, 1))):
+        own = [_row(number, run, run.evaluation() or _last_validation(run))]
+        if reported is not None and (old := run.evaluation(REPORTED_PROTOCOL)):
+            own.append(attrs.evolve(_row(number, run, old), approach="", status=""))
+        rows += own
+        if variant := published.get(run.record["name"]):
+            rows.append(_reported(variant))
+    names = {run.record["name"] for run in ordered}
+    rows += [_reported(variant) for name, variant in published.items() if name not in names]
+    first = {row.number: row for row in reversed(rows) if row.number is not None}
+    details = [details_of(i, run, first[i].model, first[i].status) for i, run in enumerate(ordered, 1)]
+    return Comparison(tuple(rows), tuple(_yardsticks(ordered)), tuple(reversed(details)))
 
 
-def _row(number: int, run: Run) -> Row:
-    record, evaluation = run.record, run.evaluation() or {}
+def _row(number: int, run: Run, evaluation: dict[str, Any]) -> Row:
+    record = run.record
     parameters = record.get("parameters")
     return Row(
+        kind="run",
         number=number,
         model=(record.get("variant") or {}).get("title") or record["name"],
         run=run.path.name,
@@ -98,8 +131,38 @@ def _row(number: int, run: Run) -> Row:
         size=parameters and parameters * BYTES_A_PARAMETER / 2**20,
         approach=approach(record.get("variant") or {}),
         status=status_text(record),
-        **_figures(evaluation or _last_validation(run)),
+        **_figures(evaluation),
         corpus=record.get("corpus", {}).get("name", "?"),
+    )
+
+
+def _reported(variant: Variant) -> Row:
+    """The published figures of a variant, on the corpus and by the protocol of their authors."""
+    figures = variant.reported
+    assert figures is not None
+    passed, of = map(int, figures.gates.split("/")) if figures.gates else (None, None)
+
+    def val(figure: Figure | None) -> float | None:
+        return figure.val if figure else None
+
+    return Row(
+        kind="reported",
+        number=None,
+        model=variant.title or variant.name,
+        run="",
+        date=variant.date,
+        size=None,
+        approach=approach(attrs.asdict(variant)),
+        val_cos=figures.val_cos,
+        margin=val(figures.margin),
+        r1=val(figures.r1),
+        r5=val(figures.r5),
+        passed=passed,
+        of=of,
+        status=f"reported: {figures.note}" if figures.note else "reported",
+        protocol=figures.protocol,
+        profile="table",
+        corpus="that of the source",
     )
 
 
@@ -120,7 +183,7 @@ def _figures(evaluation: dict[str, Any]) -> dict[str, Any]:
         "r5": value("B", "all", "r5"),
         "passed": gates.get("passed"),
         "of": gates.get("of"),
-        "protocol": evaluation.get("protocol", "5cat"),
+        "protocol": evaluation.get("protocol", DEFAULT_PROTOCOL),
         "profile": gates.get("profile", ""),
     }
 
@@ -148,7 +211,7 @@ def _yardsticks(runs: list[Run]) -> Iterable[Row]:
         for name, document in evaluation.get("yardsticks", {}).items():
             figures = _figures({**document, "protocol": evaluation["protocol"]})
             newest[corpus, name] = Row(
-                number=None, model=name, run="", date="", size=None, approach="yardstick", status="",
+                kind="yardstick", number=None, model=name, run="", date="", size=None, approach="yardstick", status="",
                 corpus=corpus, **figures,
             )  # fmt: skip
     return newest.values()
@@ -170,4 +233,6 @@ def status_text(record: dict[str, Any]) -> str:
     """Status with what is worth saying of it."""
     reasons = [record.get("reason", ""), record.get("note", "")]
     said = "; ".join(reason for reason in reasons if reason)
+    if said.startswith(record["status"]):
+        return said
     return f"{record['status']}: {said}" if said else record["status"]

@@ -20,6 +20,9 @@ from lvmcore.files import to_json, write_whole
 SCHEMA = 1
 STATUSES = ("running", "finished", "collapsed", "gate-failed", "interrupted", "failed")
 
+DEFAULT_PROTOCOL = "5cat"
+"""The protocol whose figures a run is known by: those of evaluation.json."""
+
 
 class Run:
     """One run on disk: `run.json`, `epochs.jsonl`, `model.safetensors`, `evaluation.json`, `windows.safetensors`."""
@@ -91,11 +94,11 @@ class Run:
         return self._json_lines("epochs.jsonl")
 
     def write_evaluation(self, document: dict[str, Any]) -> None:
-        write_whole(self.path / "evaluation.json", to_json(document))
+        write_whole(self.path / _evaluation_file(document["protocol"]), to_json(document))
 
-    def evaluation(self) -> dict[str, Any] | None:
-        """The evaluation document, if the run was evaluated."""
-        found = self._json_lines("evaluation.json", whole=True)
+    def evaluation(self, protocol: str = DEFAULT_PROTOCOL) -> dict[str, Any] | None:
+        """The evaluation document, if the run was evaluated by this protocol."""
+        found = self._json_lines(_evaluation_file(protocol), whole=True)
         return found[0] if found else None
 
     def document(self) -> dict[str, Any]:
@@ -141,6 +144,10 @@ class Run:
             return [json.loads(part) for part in ([text] if whole else text.splitlines())]
         except ValueError as problem:
             raise LvmError(f"the file cannot be read: {problem}", where=str(file)) from None
+
+
+def _evaluation_file(protocol: str) -> str:
+    return "evaluation.json" if protocol == DEFAULT_PROTOCOL else f"evaluation-{protocol}.json"
 
 
 def all_runs(root: Path) -> Iterator[Run]:

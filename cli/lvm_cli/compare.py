@@ -10,7 +10,7 @@ from rich import box
 from rich.table import Table
 
 from lvm_cli.console import console
-from lvm_cli.options import open_registry, plugin_options, runs_option
+from lvm_cli.options import open_catalogue, open_registry, plugin_options, registry_option, runs_option
 from lvmcore.comparison import compare
 from lvmcore.errors import LvmError
 from lvmcore.expression import parse_one
@@ -23,29 +23,41 @@ COLOURS = {"better": "green", "worse": "red", "can't tell": "dim"}
 @click.command("compare")
 @click.argument("runs", nargs=-1, metavar="[RUN]...")
 @click.option("--format", "form", default="table", show_default=True, metavar="FORMAT", help="See lvm list reports.")
+@click.option("--reported", is_flag=True, help="Set the published figures of the variants beside ours.")
 @click.option("--paired", is_flag=True, help="Two runs: their differences on the same windows, with intervals.")
+@registry_option
 @plugin_options
 @runs_option
 def command(
-    runs: tuple[str, ...], form: str, paired: bool, files: tuple[Path, ...], without: tuple[str, ...], root: Path
+    runs: tuple[str, ...],
+    form: str,
+    reported: bool,
+    paired: bool,
+    registries: tuple[Path, ...],
+    files: tuple[Path, ...],
+    without: tuple[str, ...],
+    root: Path,
 ) -> None:
     """Set runs side by side: all of them, or those that are named.
 
-    The best value of a column is marked, among runs measured alike (one corpus, one protocol).
+    The best value of a column is marked, among runs measured alike (one corpus, one protocol). The format
+    markdown writes a whole document: the table, a section for each run, the timeline and the sizes.
 
     \b
-    lvm compare --format markdown
+    lvm compare --reported --format markdown > comparison.md
     lvm compare 1a83 515b --paired
     """
     found = [find_run(text, root) for text in runs] if runs else list(all_runs(root))
     if paired:
         _paired(found, form)
         return
-    report = open_registry(files, without).make("report", parse_one(form)).build()
-    if not found and form == "table":
+    registry = open_registry(files, without)
+    report = registry.make("report", parse_one(form)).build()
+    published = open_catalogue(registry, registries).variants.values() if reported else None
+    if not found and form == "table" and not reported:
         click.echo(f"no runs in {root}/ yet; lvm run makes one")
         return
-    shown = report(compare(found))
+    shown = report(compare(found, published))
     if isinstance(shown, str):
         click.echo(shown)
     else:

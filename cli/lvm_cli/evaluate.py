@@ -18,7 +18,7 @@ from lvm_cli.options import (
 )
 from lvmcore.errors import LvmError
 from lvmcore.expression import parse_one
-from lvmcore.runs import Run, find_run
+from lvmcore.runs import DEFAULT_PROTOCOL, Run, find_run
 
 if TYPE_CHECKING:
     from lvmcore.corpus import Corpus
@@ -99,7 +99,8 @@ def command(
         result = evaluator.evaluate(predictor)
     if save and run:
         run.write_evaluation(result.document)
-        save_columns(run.path / "windows.safetensors", result.columns, evaluator.windows)
+        if protocol == DEFAULT_PROTOCOL:
+            save_columns(run.path / "windows.safetensors", result.columns, evaluator.windows)
     if as_json:
         click.echo(to_json(result.document))
         return

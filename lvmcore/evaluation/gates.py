@@ -6,11 +6,11 @@ from collections.abc import Collection, Iterable, Sequence
 from typing import Any, get_type_hints
 
 from lvmcore.errors import LvmError, unknown
-from lvmcore.evaluation.result import GateResult, SplitResult, figures_of
+from lvmcore.evaluation.result import Condition, GateResult, SplitResult, figures_of
 from lvmcore.rules import Gate
 
 Outcome = tuple[bool | None, str]
-"""Whether a gate holds (None: not measurable), and why it does not."""
+"""Whether a gate holds (None: not measurable), and why it does not; no reason where it is about nothing."""
 
 
 COMPARED = {"A.cosine": "cosine", "B.unseen.r5": "B/unseen/r5", "D.score": "D/score"}
@@ -55,12 +55,15 @@ def judge(name: str, profile: Iterable[Gate], measured: dict[str, Any]) -> GateR
     """Hold a profile against a measured document (`{"splits": …, "E_delta": …, "differences": …}`)."""
     letters: dict[str, bool | None] = {}
     why: dict[str, list[str]] = {}
+    conditions = []
     for gate in profile:
-        outcome = _outcome(gate, measured)
-        if outcome is None:  # about nothing, such as the gain in an empty bin
+        holds, reason = _outcome(gate, measured)
+        _, figure = _find(gate, measured)
+        value = figure["value"] if figure else None
+        conditions.append(Condition(gate.letter, gate.figure, gate.split, gate.rule.text, value, holds))
+        if not reason:  # about nothing, such as the gain in an empty bin
             letters.setdefault(gate.letter, None)
             continue
-        holds, reason = outcome
         if holds is not True:
             why.setdefault(gate.letter, []).append(reason)
         before = letters.get(gate.letter)
@@ -68,10 +71,11 @@ def judge(name: str, profile: Iterable[Gate], measured: dict[str, Any]) -> GateR
         letters[gate.letter] = False if False in (before, holds) else None if bad else True
     for letter in [letter for letter, outcome in letters.items() if outcome is None and letter not in why]:
         why[letter] = ["nothing to measure"]
-    return GateResult(name, letters, {letter: "; ".join(reasons) for letter, reasons in why.items()})
+    said = {letter: "; ".join(reasons) for letter, reasons in why.items()}
+    return GateResult(name, letters, said, tuple(conditions))
 
 
-def _outcome(gate: Gate, measured: dict[str, Any]) -> Outcome | None:
+def _outcome(gate: Gate, measured: dict[str, Any]) -> Outcome:
     if gate.split != "both" and gate.split not in measured["splits"]:
         return None, f"{gate.split} was not evaluated"
     place = _place(gate)
@@ -80,7 +84,7 @@ def _outcome(gate: Gate, measured: dict[str, Any]) -> Outcome | None:
     node, figure = _find(gate, measured)
     if figure is None or figure["value"] is None:
         if gate.rule.negated and node.get("windows") == 0:
-            return None
+            return None, ""
         return None, f"{place} is not measurable"
     holds = gate.rule.holds(figure["value"], figure["low"], figure["high"])
     return holds, f"{place} {_contrast(gate, figure)}" if holds is not None else f"{place} has no interval"
@@ -115,7 +119,7 @@ def _find(gate: Gate, measured: dict[str, Any]) -> tuple[dict[str, Any], dict[st
     """The figure that a gate is about, if the protocol measures it, and the table it stands in."""
     if (gate.letter, gate.figure) == ("E", "delta"):
         return measured, measured["E_delta"]
-    parent = node = measured["splits"][gate.split]
+    parent = node = measured["splits"].get(gate.split)
     for key in ["cosine"] if (gate.letter, gate.figure) == ("A", "cosine") else [gate.letter, *gate.figure.split(".")]:
         parent, node = node, (node or {}).get(key)
     return parent or {}, node

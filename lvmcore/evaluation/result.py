@@ -53,6 +53,19 @@ class Measured:
 
 
 @attrs.frozen
+class Condition:
+    """One gate and what came of it."""
+
+    letter: str
+    figure: str
+    split: str
+    condition: str
+    value: float | None
+    holds: bool | None
+    """None where it can't be measured."""
+
+
+@attrs.frozen
 class GateResult:
     """Which letters of a profile passed, and why those that did not, did not."""
 
@@ -60,6 +73,7 @@ class GateResult:
     letters: dict[str, bool | None]
     """None where a letter can't be measured; that counts as not passed."""
     why: dict[str, str]
+    conditions: tuple[Condition, ...]
 
     @property
     def passed(self) -> int:
@@ -72,4 +86,5 @@ class GateResult:
             "passed": self.passed,
             "of": len(self.letters),
             "why": self.why,
+            "conditions": [attrs.asdict(condition) for condition in self.conditions],
         }

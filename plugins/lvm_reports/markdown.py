@@ -1,42 +1,125 @@
-"""The comparison as a Markdown table."""
+"""The comparison as a document in Markdown, in the form of that of 2025-11-02."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator, Sequence
 
-from lvmcore import Comparison, Row, component
+from lvmcore import Comparison, Details, Row, component
 
 HEADS = ["#", "Model", "Date", "Size", "Approach", "Val Cos", "Margin (VAL)", "R@1", "R@5", "Gates", "Status"]
+TESTS = {"A": "offset sweep", "B": "retrieval", "C": "ablations", "D": "rollout", "E": "coherence bins"}
+MARKS = {True: "✅ pass", False: "❌ fail", None: "– not measurable"}
 
 
 @component
 class Markdown:
-    """A Markdown table; the best value of each column is bold."""
+    """A document: the table, its best values bold, a section for each run, the timeline, the sizes."""
 
     def build(self) -> Callable[[Comparison], str]:
         return write
 
 
 def write(comparison: Comparison) -> str:
+    parts = ["# Model comparison", *_span(comparison.details), *_overview(comparison)]
+    for details in comparison.details:
+        parts += _section(details)
+    if comparison.details:
+        parts += ["## Timeline", "\n".join(_timeline(comparison.details))]
+        parts += ["## Sizes", _table(*_sizes(comparison.details))]
+    return "\n\n".join(parts)
+
+
+def _span(details: Sequence[Details]) -> Iterator[str]:
+    if details:
+        first, last = (one.started[:10] for one in (details[-1], details[0]))
+        yield f"**Runs**: {len(details)}, {first if first == last else f'{first} to {last}'}"
+
+
+def _overview(comparison: Comparison) -> Iterator[str]:
     several = len(comparison.corpora) > 1
     heads = [*HEADS, *(["Corpus"] if several else [])]
-    lines = [heads, ["---"] * len(heads)]
-    for row in [*comparison.rows, *comparison.yardsticks]:
-        lines.append(
-            [
-                "" if row.number is None else str(row.number),
-                row.model,
-                row.date,
-                row.size_text,
-                row.approach,
-                *(_marked(comparison, row, column) for column in ("val_cos", "margin", "r1", "r5", "passed")),
-                row.status,
-                *([row.corpus] if several else []),
-            ]
-        )
-    return "\n".join("| " + " | ".join(cell.replace("|", "\\|") for cell in line) + " |" for line in lines)
+    rows = [_cells(comparison, row, several) for row in [*comparison.rows, *comparison.yardsticks]]
+    yield _table(heads, rows)
+    yield (
+        "Size is that of a training checkpoint: weights and two moments in float32. Bold is the best of its column "
+        "among runs on one corpus, by one protocol; what was reported, and what a yardstick gets, is not ranked."
+    )
+
+
+def _cells(comparison: Comparison, row: Row, several: bool) -> list[str]:
+    figures = [_marked(comparison, row, column) for column in ("val_cos", "margin", "r1", "r5", "passed")]
+    number = "" if row.number is None else str(row.number)
+    return [
+        number, row.model_text, row.date, row.size_text, row.approach, *figures, row.status, *([row.corpus] * several)
+    ]  # fmt: skip
 
 
 def _marked(comparison: Comparison, row: Row, column: str) -> str:
     text = row.text(column)
     return f"**{text}**" if comparison.is_best(row, column) else text
+
+
+def _section(details: Details) -> Iterator[str]:
+    """One run: how it was made, its figures beside their targets, and when things happened."""
+    yield f"## {details.number}. {details.model}"
+    took = f", {details.seconds:,.0f} s" if details.seconds is not None else ""
+    lines = [f"**Run**: `{details.run}`", f"**Started**: {details.started[:16].replace('T', ' ')}{took}"]
+    lines += [f"**Status**: {details.status}"]
+    if details.parameters:
+        lines.append(f"**Parameters**: {details.parameters:,}")
+    yield "\\\n".join(lines)
+    yield "\n".join(f"- {label}: `{text}`" for label, text in details.settings.items() if text)
+    if details.targets:
+        yield f"**5CAT**, gates passed: {details.gates}"
+        yield _table(["Test", "Figure", "VAL", "OOD", "Target", "Status"], _targets(details))
+    if why := _why(details):
+        yield "\n".join(why)
+    if details.events:
+        yield "\n".join(f"- epoch {epoch}: {what}" for epoch, what in details.events)
+
+
+def _why(details: Details) -> list[str]:
+    """Why letters did not pass, where the table does not say it: intervals, and what can't be measured."""
+    told = {one.letter for one in details.targets if one.holds is None or one.wanted[0] not in "<>"}
+    return [f"- {letter}: {text}" for letter, text in details.why.items() if letter in told]
+
+
+def _targets(details: Details) -> Iterator[list[str]]:
+    previous = ""
+    for one in details.targets:
+        test = f"{one.letter}: {TESTS.get(one.letter, '')}" if one.letter != previous else ""
+        previous = one.letter
+        values = (_value(one.figure, value) for value in (one.val, one.ood))
+        figure = one.figure.replace("offsets.", "s ").replace("_", " ")
+        yield [test.rstrip(": "), figure, *values, one.wanted, MARKS[one.holds]]
+
+
+def _value(figure: str, value: float | None) -> str:
+    if value is None:
+        return "–"
+    if figure.endswith(("r1", "r5")):
+        return f"{value:.1%}"
+    return f"{value:.3f}" if figure in ("score", "delta", "cosine") or "mrr" in figure else f"{value:+.3f}"
+
+
+def _timeline(details: Sequence[Details]) -> Iterator[str]:
+    """A day a paragraph, the oldest run first."""
+    day = ""
+    for one in sorted(details, key=lambda one: one.number):
+        date, _, time = one.started.partition("T")
+        if date != day:
+            yield f"{'' if not day else chr(10)}**{date}**\n"
+            day = date
+        yield f"- {time[:5]} {one.model} ({one.number}): {one.status}"
+
+
+def _sizes(details: Iterable[Details]) -> tuple[list[str], list[list[str]]]:
+    """Exported weights by model, the largest first."""
+    held = sorted((one for one in details if one.weights), key=lambda one: (-(one.weights or 0), one.number))
+    rows = [[one.model, f"{one.parameters:,}", f"{one.weights / 2**20:.1f} MiB", f"`{one.run}`"] for one in held]  # pyright: ignore
+    return ["Model", "Parameters", "Weights", "Run"], rows
+
+
+def _table(heads: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    lines = [heads, ["---"] * len(heads), *rows]
+    return "\n".join("| " + " | ".join(cell.replace("|", "\\|") for cell in line) + " |" for line in lines)

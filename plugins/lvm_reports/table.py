@@ -39,7 +39,7 @@ def draw(comparison: Comparison) -> RichTable:
     for i, row in enumerate(rows):
         table.add_row(
             "" if row.number is None else str(row.number),
-            row.model,
+            row.model_text,
             *([row.corpus] if several else []),
             row.date,
             row.size_text,

@@ -1,0 +1,124 @@
+"""What is told of one run below the comparison's table: how it was made, what it reached, and when things happened."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+import attrs
+
+from lvmcore.runs import Run
+
+
+@attrs.frozen
+class Target:
+    """One figure that a gate is about, on both splits: as it is, as it should be, and whether it holds."""
+
+    letter: str
+    figure: str
+    val: float | None
+    ood: float | None
+    wanted: str
+    """The conditions of VAL and of OOD, one where they are the same."""
+    holds: bool | None
+    """None where it can't be measured."""
+
+
+@attrs.frozen(kw_only=True)
+class Details:
+    """One run."""
+
+    number: int
+    model: str
+    run: str
+    status: str
+    started: str
+    seconds: float | None
+    parameters: int | None
+    weights: int | None
+    """Bytes of the exported weights; None where there are none."""
+    settings: dict[str, str]
+    """How it was made, in the order of a reader's interest."""
+    gates: str
+    """Profile and how many letters passed: `table 2/5`."""
+    targets: tuple[Target, ...]
+    why: dict[str, str]
+    """Letters that did not pass → why."""
+    events: tuple[tuple[int, str], ...]
+    """Epoch and what happened in it."""
+
+
+def details_of(number: int, run: Run, model: str, status: str) -> Details:
+    """Read a run's folder."""
+    record = run.record
+    evaluation = run.evaluation() or {}
+    gates = evaluation.get("gates") or {}
+    return Details(
+        number=number,
+        model=model,
+        run=run.path.name,
+        status=status,
+        started=record.get("started", ""),
+        seconds=record.get("seconds"),
+        parameters=record.get("parameters"),
+        weights=run.model_file.stat().st_size if run.model_file.is_file() else None,
+        settings=dict(_settings(record)),
+        gates=f"{gates['profile']} {gates['passed']}/{gates['of']}" if gates else "",
+        targets=tuple(_targets(gates.get("conditions", []))),
+        why=gates.get("why", {}),
+        events=tuple(_events(run.epochs(), record)),
+    )
+
+
+def _settings(record: dict[str, Any]) -> Iterator[tuple[str, str]]:
+    variant = record.get("variant") or {}
+    corpus, recipe = record.get("corpus") or {}, record.get("recipe") or {}
+    windows = record.get("windows") or {}
+    held = f"{windows['train']:,} training windows" if windows else ""
+    yield "architecture", recipe.get("arch") or variant.get("arch", "")
+    yield "loss", variant.get("loss", "")
+    yield "inputs", variant.get("inputs", "") or "none"
+    yield "sampler", variant.get("sampler", "")
+    for stage in variant.get("stages", ()):
+        changed = ", ".join(f"{key} {value}" for key, value in stage.items() if value is not None and key != "name")
+        yield f"stage {stage['name']}", changed
+    yield "data", ", ".join(part for part in (corpus.get("name", ""), held) if part)
+    course = {key: variant.get(key) for key in ("epochs", "batch_size", "lr", "schedule", "best")}
+    yield (
+        "training",
+        ", ".join(f"{key.replace('_', ' ')} {value}" for key, value in course.items() if value is not None),
+    )
+    made = {"seed": record.get("seed"), "precision": record.get("precision"), "size": record.get("size")}
+    yield "made with", ", ".join(f"{key} {value}" for key, value in made.items() if value is not None)
+
+
+def _targets(conditions: Iterable[dict[str, Any]]) -> Iterator[Target]:
+    """The conditions of each figure as one line."""
+    grouped: dict[tuple[str, str], dict[str, dict[str, Any]]] = {}
+    for one in conditions:
+        grouped.setdefault((one["letter"], one["figure"]), {})[one["split"]] = one
+    for (letter, figure), by_split in grouped.items():
+        wanted = list(dict.fromkeys(one["condition"] for one in by_split.values()))
+        outcomes = [one["holds"] for one in by_split.values()]
+        values = {split: one["value"] for split, one in by_split.items()}
+        holds = False if False in outcomes else None if None in outcomes else True
+        both = values.get("both")
+        yield Target(letter, figure, values.get("val", both), values.get("ood"), " / ".join(wanted), holds)
+
+
+def _events(epochs: list[dict[str, Any]], record: dict[str, Any]) -> Iterator[tuple[int, str]]:
+    """Stages and terms that begin or end, what the epochs noted, and the best of them, in the order of epochs."""
+    best = record.get("best") or {}
+    stage, acting = None, None
+    for epoch in epochs:
+        number, terms = epoch["epoch"], list(epoch.get("terms", ()))
+        if stage is not None and epoch.get("stage") != stage:
+            yield number, f"stage {epoch['stage']} begins"
+        if acting is not None:
+            yield from ((number, f"{label} acts from here on") for label in terms if label not in acting)
+            yield from ((number, f"{label} acts no longer") for label in acting if label not in terms)
+        yield from ((number, text) for text in epoch.get("events", ()))
+        if number == best.get("epoch"):
+            figures = f"val cosine {epoch['val_cos']:.3f}, margin {epoch['margin']:+.3f}"
+            yield number, f"best weights by {best['metric']}: {figures}"
+        stage, acting = epoch.get("stage"), terms

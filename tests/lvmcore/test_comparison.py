@@ -1,0 +1,107 @@
+"""The comparison beside what was reported, and what is told of each run."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import attrs
+from conftest import TOY, Lvm
+
+from lvmcore.catalogue import Catalogue
+from lvmcore.comparison import compare
+from lvmcore.details import Target, details_of
+from lvmcore.runs import Run, all_runs
+
+
+def run_of(root: Path, name: str, protocols: tuple[str, ...] = ("5cat",), **record: Any) -> Run:
+    run = Run.create(root, name, ["test"])
+    for protocol in protocols:
+        val = {"cosine": {"value": 0.6}, "A": {"margin": {"value": -0.1 if protocol == "5cat" else -0.2}}}
+        gates = {"profile": "table", "passed": 1, "of": 5}
+        corpus = {"name": "wiki", "digest": "x"}
+        run.write_evaluation({"protocol": protocol, "corpus": corpus, "splits": {"val": val}, "gates": gates})
+    run.update(corpus={"name": "wiki"}, **record)
+    run.finish("finished")
+    return run
+
+
+def test_what_was_reported_stands_below_its_run_and_is_never_ranked(tmp_path: Path, catalogue: Catalogue) -> None:
+    run_of(tmp_path, "other")
+    run_of(tmp_path, "p1", ("5cat", "5cat-2025"))
+    reported = catalogue.variants.values()
+    comparison = compare(all_runs(tmp_path), reported)
+    rows = [(row.kind, row.model_text, row.number, row.margin) for row in comparison.rows]
+    own = rows.index(("run", "p1", 2, -0.1))
+    assert rows[own + 1] == ("run", "p1 (5cat-2025)", 2, -0.2)
+    assert rows[own + 2] == ("reported", "P1 Baseline (5cat-2025)", None, -0.167)
+    published = [variant for variant in reported if variant.reported]
+    assert sum(row.kind == "reported" for row in comparison.rows) == len(published) >= 15
+    assert any(row.protocol == "training diagnostic" for row in comparison.rows)
+    ranked = {row.kind for row in comparison.rows if comparison.is_best(row, "val_cos")}
+    assert ranked == {"run"}
+    assert [row.kind for row in compare(all_runs(tmp_path)).rows] == ["run", "run"]
+
+
+def test_details_tell_what_happened_and_when(tmp_path: Path) -> None:
+    stage = {"name": "A", "epochs": 2, "gates": None}
+    variant = {"arch": "amn", "loss": "mse+dir:0.1,start=2", "inputs": "", "sampler": "full", "stages": [stage]}
+    run = run_of(tmp_path, "told", variant=variant, best={"epoch": 2, "metric": "val_loss"}, seed=3)
+    figures = {"val_cos": 0.5, "margin": -0.1}
+    terms = [{"mse": {}}, {"mse": {}, "dir": {}}, {"mse": {}}]
+    stages, events = ["A", "A", "B"], [[], ["learning rate 1 → 0.5"], []]
+    facts = enumerate(zip(terms, stages, events, strict=True), 1)
+    run.write_epochs([{"epoch": i, "terms": t, "stage": s, "events": e, **figures} for i, (t, s, e) in facts])
+    details = details_of(1, run, "Told", "finished")
+    assert details.events == (
+        (2, "dir acts from here on"),
+        (2, "learning rate 1 → 0.5"),
+        (2, "best weights by val_loss: val cosine 0.500, margin -0.100"),
+        (3, "stage B begins"),
+        (3, "dir acts no longer"),
+    )
+    assert details.settings["stage A"] == "epochs 2"
+    assert details.settings["inputs"] == "none"
+    assert details.gates == "table 1/5"
+
+
+def test_targets_join_the_conditions_of_both_splits(lvm: Lvm, small: Path) -> None:
+    document = json.loads(lvm(*TOY, small, "--gates", "strict", "--json").stdout)
+    run = Run.open(Path(document["path"]))
+    details = details_of(1, run, "x", "")
+    targets = {(one.letter, one.figure): one for one in details.targets}
+    val, ood = (document["evaluation"]["splits"][split]["A"]["margin"]["value"] for split in ("val", "ood"))
+    assert targets["A", "margin"] == Target("A", "margin", val, ood, ">= 0.12 / >= 0.10", False)
+    assert targets["C", "shuffle"].wanted == "<= -0.15"
+    assert targets["E", "delta"].ood is None
+    gates = document["evaluation"]["gates"]
+    for letter in "ABCDE":
+        outcomes = [one.holds for one in details.targets if one.letter == letter]
+        assert gates[letter] is (False if False in outcomes else None if None in outcomes else True)
+
+
+def test_the_document_reads_from_the_table_to_the_sizes(lvm: Lvm, small: Path) -> None:
+    lvm(*TOY, small)
+    lvm("eval", "latest", "--protocol", "5cat-2025", "--save")
+    text = lvm("compare", "--reported", "--format", "markdown").stdout
+    assert text.startswith("# Model comparison\n\n**Runs**: 1, ")
+    assert "| transformer (5cat-2025) |" in text
+    assert "| P1 Baseline (5cat-2025) |" in text
+    for part in ("## 1. transformer", "- loss: `mse+dir:0.002`", "| A: offset sweep | margin |", "best weights by"):
+        assert part in text
+    assert text.index("## 1.") < text.index("## Timeline") < text.index("## Sizes")
+    rows = json.loads(lvm("compare", "--reported", "--format", "json").stdout)["rows"]
+    assert {row["kind"] for row in rows} == {"run", "reported"}
+
+
+def test_a_run_knows_its_figures_by_both_protocols(lvm: Lvm, small: Path) -> None:
+    document = json.loads(lvm(*TOY, small, "--json").stdout)
+    run = Run.open(Path(document["path"]))
+    assert run.evaluation("5cat-2025") is None
+    before = (run.path / "windows.safetensors").read_bytes()
+    old = json.loads(lvm("eval", run.path, "--protocol", "5cat-2025", "--save", "--json").stdout)
+    assert run.evaluation("5cat-2025") == old
+    assert run.evaluation() == document["evaluation"]
+    assert (run.path / "windows.safetensors").read_bytes() == before
+    assert attrs.asdict(details_of(1, run, "x", ""))["targets"]
