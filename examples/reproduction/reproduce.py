@@ -4,8 +4,10 @@
     python examples/reproduction/reproduce.py --novels FILE.safetensors --only novels
     python examples/reproduction/reproduce.py --list
 
-Each run is `lvm run` and, of the same weights, `lvm eval --protocol 5cat-2025`; its figures go to a file of results/,
-its weights are thrown away unless --keep. A run whose file is there is not repeated: stop and start as you like.
+Each run is `lvm run` and, of the same weights, `lvm eval --protocol 5cat-2025`; its folder goes to results/ without the
+weights, which --keep keeps. A run whose folder is there is not repeated: stop and start as you like. Then
+
+    lvm compare --runs examples/reproduction/results/wiki --reported
 """
 
 from __future__ import annotations
@@ -29,6 +31,8 @@ ROWS = (
 )  # fmt: skip
 """584k-stable is left out: its recipe is that of p1, on other data."""
 WEIGHTS = (0.0, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05)
+YARDSTICKS = "p1-s0"
+"""The run whose evaluation keeps the yardsticks."""
 SMALLER = {
     "transformer": "transformer:256,layers=2",
     "transformer+residual:0.5": "transformer:256,layers=2+residual:0.5",
@@ -42,7 +46,7 @@ SMALLER = {
 
 @attrs.frozen(kw_only=True)
 class Unit:
-    """One run: what `lvm run` is given, and the file its figures go to."""
+    """One run: what `lvm run` is given, and the folder that it goes to."""
 
     group: str
     label: str
@@ -52,8 +56,8 @@ class Unit:
     options: tuple[str, ...] = ()
 
     @property
-    def file(self) -> Path:
-        return RESULTS / self.group / f"{self.label}-s{self.seed}.json"
+    def folder(self) -> Path:
+        return RESULTS / self.group / f"{self.label}-s{self.seed}"
 
     @property
     def words(self) -> list[str]:
@@ -100,18 +104,19 @@ def narrowed(variant: str) -> tuple[str, ...]:
 
 
 def carry_out(unit: Unit, keep: Path | None) -> None:
-    """Train, evaluate by both protocols, write the figures down."""
-    folder = Path(tempfile.mkdtemp(prefix="lvm-reproduction-"))
+    """Train, evaluate by both protocols, and keep the run's folder, but for what is large."""
+    scratch = Path(tempfile.mkdtemp(prefix="lvm-reproduction-"))
     try:
-        run = lvm("run", *unit.words, "--runs", str(folder), "--json")
-        old = lvm("eval", run["path"], "--protocol", "5cat-2025", "--precision", run["precision"], "--json")
-        document = {"schema": 1, "group": unit.group, "label": unit.label, "command": f"lvm run {' '.join(unit.words)}"}
-        unit.file.parent.mkdir(parents=True, exist_ok=True)
-        unit.file.write_text(json.dumps(document | condensed(run, old), indent=1, ensure_ascii=False) + "\n")
+        made = lvm("run", *unit.words, "--runs", str(scratch), "--json")
+        folder = Path(made["path"])
+        lvm("eval", str(folder), "--protocol", "5cat-2025", "--precision", made["precision"], "--save", "--json")
         if keep:
-            shutil.copytree(run["path"], keep / f"{unit.group}-{unit.file.stem}")
+            shutil.copytree(folder, keep / unit.group / unit.folder.name)
+        slim(folder, unit)
+        unit.folder.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copytree(folder, unit.folder)
     finally:
-        shutil.rmtree(folder)
+        shutil.rmtree(scratch)
 
 
 def lvm(*words: str) -> dict[str, Any]:
@@ -119,20 +124,20 @@ def lvm(*words: str) -> dict[str, Any]:
     return json.loads(done.stdout)
 
 
-def condensed(run: dict[str, Any], old: dict[str, Any]) -> dict[str, Any]:
-    """What is worth keeping of a run: how it was made, its course, its figures by both protocols."""
-    epochs = [json.loads(line) for line in (Path(run["path"]) / "epochs.jsonl").read_text().splitlines()]
-    kept = ("epoch", "stage", "lr", "terms", "val_cos", "margin", "r5", "best", "seconds", "events")
-    facts = ("seed", "size", "precision", "corpus", "recipe", "parameters", "versions", "machine", "started", "seconds")
-    new = run["evaluation"]
-    return {
-        **{key: run[key] for key in facts if key in run},
-        **{key: run.get(key) for key in ("status", "reason", "note", "best")},
-        "epochs": [{key: record[key] for key in kept} for record in epochs],
-        "5cat": {key: new[key] for key in ("splits", "E_delta", "gates", "causal")},
-        "5cat-2025": {key: old[key] for key in ("splits", "E_delta", "gates")},
-        "yardsticks": {name: {"val": held["splits"]["val"]["cosine"]} for name, held in new["yardsticks"].items()},
-    }
+def slim(folder: Path, unit: Unit) -> None:
+    """Leave what `lvm compare` reads: no weights, no figures of single windows, the yardsticks once a corpus."""
+    for file in ("model.safetensors", "windows.safetensors", ".lock"):
+        (folder / file).unlink(missing_ok=True)
+    run = json.loads((folder / "run.json").read_text("utf-8"))
+    write(folder / "run.json", run | {"command": ["lvm", "run", *unit.words]})
+    if unit.folder.name != YARDSTICKS:
+        for file in folder.glob("evaluation*.json"):
+            document = json.loads(file.read_text("utf-8"))
+            write(file, document | {"yardsticks": {}, "differences": {}})
+
+
+def write(file: Path, document: dict[str, Any]) -> None:
+    file.write_text(json.dumps(document, indent=1, ensure_ascii=False) + "\n", "utf-8")
 
 
 def main() -> None:
@@ -144,7 +149,7 @@ def main() -> None:
     asked = parser.parse_args()
     chosen = [unit for unit in units(asked.novels) if asked.only in (None, unit.group)]
     for number, unit in enumerate(chosen, 1):
-        done = unit.file.is_file()
+        done = unit.folder.is_dir()
         if asked.list or not done:
             state = "done" if done else "to do"
             print(f"{number}/{len(chosen)} {state:>5}  lvm run {' '.join(unit.words)}", flush=True)

@@ -1,0 +1,37 @@
+"""Val cosine and margin against the guard's weight, from the scan in results/; needs the extra `report`.
+
+python examples/reproduction/plot.py    # results/scan → scan.png
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import matplotlib.pyplot as plt
+from tables import results, weight_of
+
+STARTS = {"first": "tab:blue", "fourth": "tab:orange"}
+
+
+def main() -> None:
+    last = {label: run.epochs[-1] for label, (run,) in results("scan").items()}
+    figure, axes = plt.subplots(1, 2, figsize=(11, 4), layout="constrained")
+    for axis, name, title in zip(axes, ("val_cos", "margin"), ("val cosine", "margin"), strict=True):
+        for start, colour in STARTS.items():
+            held = {weight_of(label): epoch[name] for label, epoch in last.items() if label.startswith(start)}
+            held |= {0.0: last["first-0.0"][name]}
+            weights = sorted(held)
+            curve = [held[weight] for weight in weights]
+            axis.plot(weights, curve, "o-", color=colour, label=f"guard from the {start} epoch")
+        ticks = sorted({weight_of(label) for label in last})
+        axis.set_xscale("symlog", linthresh=0.001)
+        axis.set_xticks(ticks, [f"{tick:g}" for tick in ticks])
+        axis.minorticks_off()
+        axis.set(title=f"{title} after 8 epochs on wiki", xlabel="weight of `dir,margin=0.03`")
+        axis.grid(alpha=0.3)
+        axis.legend()
+    figure.savefig(Path(__file__).parent / "scan.png", dpi=110)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,173 @@
+"""What results/ holds, as the tables of docs/reproduction.md and the picture of the weight scan.
+
+python examples/reproduction/tables.py                # the tables
+python examples/reproduction/tables.py --plot FILE    # the picture; needs the extra `report`
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import attrs
+
+from lvmcore.catalogue import default_files, load_catalogue
+from lvmcore.reported import Reported
+from lvmcore.runs import Run, all_runs
+
+RESULTS = Path(__file__).parent / "results"
+HEADS = ["system", "seeds", "status", "val cos", "margin", "direction", "R@5", "D", "causal"]
+OLD = [
+    "system",
+    "margin, reported",
+    "margin `5cat-2025`",
+    "margin `5cat`",
+    "R@5, reported",
+    "R@5 `5cat-2025`",
+    "D, reported",
+]
+OLD += ["D `5cat-2025`"]
+
+
+@attrs.frozen
+class Result:
+    """A run with its epochs and its figures by both protocols."""
+
+    run: Run
+    epochs: list[dict[str, Any]]
+    evaluations: dict[str, dict[str, Any]]
+
+
+@cache
+def results(group: str) -> dict[str, list[Result]]:
+    """The runs of a group by label, the seeds of each in order."""
+    found: dict[str, list[Result]] = {}
+    for run in all_runs(RESULTS / group):
+        evaluations = {protocol: run.evaluation(protocol) or {} for protocol in ("5cat", "5cat-2025")}
+        label = run.path.name.rpartition("-s")[0]
+        found.setdefault(label, []).append(Result(run, run.epochs(), evaluations))
+    return found
+
+
+def overview(group: str) -> str:
+    """A row a system: figures of VAL under `5cat`, each a mean over the seeds with the mean ends of its interval."""
+    rows = []
+    for label, runs in results(group).items():
+        figures = [
+            _figure(runs, "5cat", *path)
+            for path in (("cosine",), ("A", "margin"), ("A", "direction"), ("B", "all", "r5"), ("D", "score"))
+        ]
+        causal = ", ".join(f"{run.evaluations['5cat']['causal']['passed']}/5" for run in runs)
+        rows.append([f"`{label}`", str(len(runs)), _status(runs), *figures, causal])
+    return _table(HEADS, rows)
+
+
+def beside_reported(group: str) -> str:
+    """A row a system that figures were published for: theirs, and ours by their protocol."""
+    rows = []
+    variants = load_catalogue(default_files()).variants
+    for label, runs in results(group).items():
+        reported = variants[label].reported if label in variants else None
+        if reported is None:
+            continue
+        ours = [_value(runs, "5cat-2025", *path) for path in (("A", "margin"), ("B", "all", "r5"), ("D", "score"))]
+        new = _value(runs, "5cat", "A", "margin")
+        theirs = [_reported(reported, name) for name in ("margin", "r5", "d")]
+        margins = (("–" if value is None else f"{value:+.3f}") for value in (theirs[0], ours[0], new))
+        rates = (("–" if value is None else f"{value:.3f}") for value in (theirs[1], ours[1], theirs[2], ours[2]))
+        rows.append([f"`{label}`", *margins, *rates])
+    return _table(OLD, rows)
+
+
+def scan() -> str:
+    """A row a weight of the directional guard: the last epoch, and the worst."""
+    rows = []
+    for label, (run,) in sorted(results("scan").items(), key=lambda item: (item[0].split("-")[0], weight_of(item[0]))):
+        epochs = run.epochs
+        last, worst = epochs[-1], min(epochs[3:], key=lambda epoch: epoch["val_cos"])
+        pull = next((e["terms"]["dir"]["gradient"] for e in reversed(epochs) if "dir" in e["terms"]), None)
+        mse = epochs[-1]["terms"]["mse"]["gradient"]
+        rows.append(
+            [
+                f"{weight_of(label):g}",
+                label.split("-")[0],
+                f"{last['val_cos']:.3f}",
+                f"{last['margin']:+.3f}",
+                f"{worst['val_cos']:.3f} ({worst['epoch']})",
+                "–" if not pull else f"{pull / mse:.1f}",
+            ]
+        )
+    heads = [
+        "weight",
+        "guard from epoch",
+        "val cos, last",
+        "margin, last",
+        "lowest val cos from epoch 4",
+        "pull against mse",
+    ]
+    return _table(heads, rows)
+
+
+def weight_of(label: str) -> float:
+    return float(label.partition("-")[2])
+
+
+def _values(runs: Iterable[Result], protocol: str, *path: str) -> list[dict[str, Any]]:
+    found = []
+    for run in runs:
+        node = run.evaluations[protocol]["splits"]["val"]
+        for key in path:
+            node = node[key]
+        found.append(node)
+    return found
+
+
+def _mean(figures: list[dict[str, Any]], key: str) -> float | None:
+    values = [figure[key] for figure in figures if figure[key] is not None]
+    return sum(values) / len(values) if values else None
+
+
+def _value(runs: list[Result], protocol: str, *path: str) -> float | None:
+    return _mean(_values(runs, protocol, *path), "value")
+
+
+def _figure(runs: list[Result], protocol: str, *path: str) -> str:
+    figures = _values(runs, protocol, *path)
+    value, low, high = (_mean(figures, key) for key in ("value", "low", "high"))
+    signed = "+" if path[-1] in ("margin", "direction") else ""
+    if value is None:
+        return "–"
+    return f"{value:{signed}.3f}" if low is None else f"{value:{signed}.3f} [{low:{signed}.3f}, {high:{signed}.3f}]"
+
+
+def _status(runs: list[Result]) -> str:
+    said = []
+    for run in runs:
+        status = run.run.status
+        said.append(status if status == "finished" else f"{status} ({run.epochs[-1]['epoch']})")
+    return ", ".join(said if len(set(said)) > 1 else said[:1])
+
+
+def _reported(reported: Reported, name: str) -> float | None:
+    if reported.protocol != "5cat-2025":  # a training diagnostic is another figure
+        return None
+    figure = getattr(reported, name)
+    return figure.val if figure else None
+
+
+def _table(heads: list[str], rows: Iterable[list[str]]) -> str:
+    return "\n".join("| " + " | ".join(line) + " |" for line in [heads, ["---"] * len(heads), *rows])
+
+
+def main() -> None:
+    for group in ("wiki", "novels"):
+        if results(group):
+            print(f"\n{group}\n\n{overview(group)}\n\n{beside_reported(group)}")
+    if results("scan"):
+        print(f"\nscan\n\n{scan()}")
+
+
+if __name__ == "__main__":
+    main()
