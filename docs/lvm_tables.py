@@ -1,6 +1,6 @@
 """The tables of the documentation, from the registry, the hooks, the variants and the commands themselves.
 
-`cog -I docs -r docs/*.md README.md` writes them into the pages; `cog -I docs --check …` says whether they still hold.
+`make docs` writes them into the pages; `make lint` says whether they still hold.
 """
 
 from __future__ import annotations

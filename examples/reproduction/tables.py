@@ -18,6 +18,7 @@ from lvmcore.reported import Reported
 from lvmcore.runs import Run, all_runs
 
 RESULTS = Path(__file__).parent / "results"
+GROUPS = ("wiki", "scan", "novels")
 HEADS = ["system", "seeds", "status", "val cos", "margin", "direction", "R@5", "D", "causal"]
 OLD = [
     "system",
@@ -49,6 +50,17 @@ def results(group: str) -> dict[str, list[Result]]:
         label = run.path.name.rpartition("-s")[0]
         found.setdefault(label, []).append(Result(run, run.epochs(), evaluations))
     return found
+
+
+def provenance() -> str:
+    """How many runs, when, with what."""
+    runs = [one.run.record for group in GROUPS for found in results(group).values() for one in found]
+    dates = sorted(run["started"][:10] for run in runs)
+    hours = sum(run["seconds"] for run in runs) / 3600
+    made = {f"torch {run['versions']['torch']}, Python {run['versions']['python']}" for run in runs}
+    where = {f"{run['machine']['processor']}, {run['machine']['threads']} thread, {run['precision']}" for run in runs}
+    span = dates[0] if dates[0] == dates[-1] else f"{dates[0]} to {dates[-1]}"
+    return f"{len(runs)} runs, {span}, {hours:.1f} hours beside other work; {'; '.join(sorted(where | made))}."
 
 
 def overview(group: str) -> str:
