@@ -63,7 +63,7 @@ class ContentKeys:
     def _equal(self, rows: Tensor, others: Tensor) -> Tensor:
         """Where two rows are stored equal (R,)."""
         stored, pairs = self.corpus.vectors, zip(rows.split(_BLOCK), others.split(_BLOCK), strict=True)
-        return torch.cat([(stored[one] == stored[other]).all(1) for one, other in pairs])
+        return torch.cat([(stored.index_select(0, one) == stored.index_select(0, other)).all(1) for one, other in pairs])
 
     @cached_property
     def _rows(self) -> Tensor:
@@ -75,7 +75,7 @@ class ContentKeys:
         """(N,) int64: a hash of each row of the split, its values as float16 so that the storage type is no matter."""
         keys = torch.zeros(len(self.corpus), dtype=torch.int64)
         for rows in self._rows.split(_BLOCK):
-            keys[rows] = content_keys(self.corpus.vectors[rows])
+            keys[rows] = content_keys(self.corpus.vectors.index_select(0, rows))
         return keys
 
     @cached_property

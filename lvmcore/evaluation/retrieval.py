@@ -74,7 +74,7 @@ def _similarities(prediction: Tensor, corpus: Corpus, alike: Tensor) -> Tensor:
     Equal rows share one column of the product: two columns of it may round differently, one can't.
     """
     distinct, column = alike.unique(return_inverse=True)
-    return (prediction @ corpus.rows(distinct).T)[:, column]
+    return (prediction @ corpus.rows(distinct).T).index_select(1, column)
 
 
 def _figures(kind: str, rank: Tensor, count: Tensor) -> dict[str, Tensor]:
