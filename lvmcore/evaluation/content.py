@@ -63,7 +63,8 @@ class ContentKeys:
     def _equal(self, rows: Tensor, others: Tensor) -> Tensor:
         """Where two rows are stored equal (R,)."""
         stored, pairs = self.corpus.vectors, zip(rows.split(_BLOCK), others.split(_BLOCK), strict=True)
-        return torch.cat([(stored.index_select(0, one) == stored.index_select(0, other)).all(1) for one, other in pairs])
+        held = ((stored.index_select(0, one), stored.index_select(0, other)) for one, other in pairs)
+        return torch.cat([(one == other).all(1) for one, other in held])
 
     @cached_property
     def _rows(self) -> Tensor:
