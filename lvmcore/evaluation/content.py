@@ -48,7 +48,7 @@ class ContentKeys:
 
     @cached_property
     def alike(self) -> Tensor:
-        """(N,) int64: the first row of the split, in the order of keys, that holds what a row holds; often itself."""
+        """(N,) int64: for each row of the split the first row of the split that holds the same; most often itself."""
         alike = torch.arange(len(self.corpus))
         rows, run = self._runs
         while len(rows):  # once, but for rows that differ and share a key

@@ -258,6 +258,25 @@ def test_a_predictor_in_float64_has_the_figures_of_one_in_float32(name: str, cor
     assert not differences(batched(double, corpus)[0], single, 1e-5)
 
 
+# --- what rows and windows hold
+
+
+def test_rows_are_alike_where_they_are_equal_and_not_where_only_their_keys_are() -> None:
+    rows = random_articles([20], 12)[0]
+    rows[3] = rows[1] * (1 + 1e-6)  # the same as float16, from which the keys are drawn
+    rows[5], rows[7], rows[9] = rows[1], rows[3], rows[1]
+    corpus = corpus_of([rows, rows[:8]], [1, 1], torch.float32)
+    first = list(range(20))
+    first[5], first[7], first[9] = 1, 3, 1
+    assert ContentKeys(corpus, "val").alike.tolist() == first + first[:8]
+
+
+def test_a_row_of_another_split_is_alike_to_none() -> None:
+    rows = random_articles([9], 13)[0]
+    keys = ContentKeys(corpus_of([rows, rows], [2, 1]), "val")
+    assert keys.alike[9:].tolist() == list(range(9, 18))
+
+
 # --- the choices drawn by content
 
 
