@@ -37,12 +37,11 @@ class ContentKeys:
         """A row of another article of the split for each window (B,), and where there is one (B,) bool."""
         first, last = self._holders
         article_of, own = self.corpus.article_of, batch.articles
-        several = len(article_of[first].unique()) > 1 or bool((article_of[first] != article_of[last]).any())
         place = mix(keys + 1).remainder(len(first))
         while True:
             chosen = torch.where(article_of[first[place]] == own, last[place], first[place])
             there = article_of[chosen] != own
-            if not several or there.all():
+            if not self._several or there.all():
                 return chosen, there
             place = torch.where(there, place, (place + 1).remainder(len(first)))
 
@@ -92,6 +91,11 @@ class ContentKeys:
         ends = run.bincount().cumsum(0)
         starts = torch.cat([ends.new_zeros(1), ends[:-1]])
         return rows[starts], rows[ends - 1]
+
+    @cached_property
+    def _several(self) -> bool:
+        """Whether rows of more than one article can be borrowed."""
+        return len(self.corpus.article_of[self._rows].unique()) > 1
 
 
 def content_keys(rows: Tensor, seed: int = 0) -> Tensor:
