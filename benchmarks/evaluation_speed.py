@@ -1,4 +1,4 @@
-"""The batched evaluation beside one window a call, and beside the model's forward passes alone, in windows/s.
+"""The batched evaluation beside one window at a time, and beside the model's forward passes alone, in windows/s.
 
     python benchmarks/evaluation_speed.py [--windows 1000] [--rounds 3] [--all] [--json]
 
@@ -6,10 +6,12 @@
   the yardsticks and the bootstrap;
 * floor: the 14 forward passes a window that the tests need (1 base, 1 reversed, 1 shuffled, 5 with a row left out, 1
   repeated, 1 foreign, 4 of the rollout), in the same batches, and nothing else;
-* one a call: 18 forward passes of batch one a window, as the tool behind the comparison of 2025-11-02 made them, and
-  nothing else; measured on --single windows.
+* 18 calls: as many forward passes of batch one a window, as the tool behind the comparison of 2025-11-02 made them, and
+  nothing else; measured on --single windows, as is the next;
+* one by one: the five tests of `5cat-2025` as that tool had them, window by window, with these calls (and one more for
+  the mean cosine): the plain loop of tests/evaluation/plain_5cat_2025.py.
 
-The three take turns in one process; the first round warms up and is not counted. Weights are fresh: they do not
+The four take turns in one process; the first round warms up and is not counted. Weights are fresh: they do not
 matter to speed. bf16 is measured where the processor multiplies it natively, or with --all.
 """
 
@@ -19,8 +21,10 @@ import argparse
 import json
 import platform
 import statistics
+import sys
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import attrs
@@ -35,16 +39,22 @@ from lvmcore.plugins import Plugins
 from lvmcore.precision import autocast, processor_name, resolve
 from lvmcore.registry import Registry
 
+sys.path.insert(0, str(Path(__file__).parents[1] / "tests" / "evaluation"))  # the plain loop is the tests' reference
+import plain_5cat_2025 as plain
+from agreement import numbers_of, one_at_a_time
+
 ARCHITECTURES = ("transformer", "amn")
 CPU = torch.device("cpu")
 CONTEXT = 5
 FORWARDS, CALLS = 14, 18
 
 
-def seconds(work: Callable[[], object]) -> float:
-    began = time.perf_counter()
+def seconds(work: Callable[[], object], cpu: bool) -> float:
+    """How long it takes by the clock, or by the processor's time of this process."""
+    clock = time.process_time if cpu else time.perf_counter
+    began = clock()
     work()
-    return time.perf_counter() - began
+    return clock() - began
 
 
 @torch.inference_mode()
@@ -57,15 +67,20 @@ def floor(model: LatentVectorModel, windows: Windows, precision: str) -> None:
 
 
 @torch.inference_mode()
-def one_a_call(model: LatentVectorModel, windows: Windows, precision: str) -> None:
+def calls(model: LatentVectorModel, windows: Windows, precision: str) -> None:
     for batch in windows.batches(1):
         for _ in range(CALLS):
             with autocast(precision, CPU):
                 model(batch.context)
 
 
+def one_by_one(predict: plain.Predict, articles: list[tuple[int, plain.Array]], windows: int) -> None:
+    """The whole evaluation, window by window."""
+    plain.evaluate_split(predict, articles, windows, "read")
+
+
 def measure(arch: str, precision: str, corpus: Corpus, registry: Registry, asked: argparse.Namespace) -> dict[str, Any]:
-    """Windows/s of the three by round, the warm-up left out."""
+    """Windows/s of the four by round, the warm-up left out."""
     torch.manual_seed(0)
     model = build_model(arch, "", corpus.dim, CONTEXT, registry).eval()
     predictor = predictor_of_model(arch, model, precision)
@@ -73,15 +88,18 @@ def measure(arch: str, precision: str, corpus: Corpus, registry: Registry, asked
     whole = corpus.windows("val", CONTEXT)
     windows = attrs.evolve(whole, targets=whole.targets[: asked.windows])
     single = attrs.evolve(whole, targets=whole.targets[: asked.single])
+    rows = [corpus.rows(torch.arange(*corpus.starts[i : i + 2].tolist())).numpy() for i in numbers_of(corpus, "val")]
+    predict = one_at_a_time(lambda context, target: predictor.predict(context, target).float())
     rounds = [
         (
-            len(windows) / seconds(lambda: columns_of(predictor, windows, filter=cheat)),
-            len(windows) / seconds(lambda: floor(model, windows, precision)),
-            len(single) / seconds(lambda: one_a_call(model, single, precision)),
+            len(windows) / seconds(lambda: columns_of(predictor, windows, filter=cheat), asked.cpu_time),
+            len(windows) / seconds(lambda: floor(model, windows, precision), asked.cpu_time),
+            len(single) / seconds(lambda: calls(model, single, precision), asked.cpu_time),
+            len(single) / seconds(lambda: one_by_one(predict, list(enumerate(rows)), len(single)), asked.cpu_time),
         )
         for _ in range(asked.rounds + 1)
     ][1:]
-    evaluation, alone, singly = (list(side) for side in zip(*rounds, strict=True))
+    evaluation, alone, called, singly = (list(side) for side in zip(*rounds, strict=True))
     return {
         "model": arch,
         "precision": precision,
@@ -89,18 +107,22 @@ def measure(arch: str, precision: str, corpus: Corpus, registry: Registry, asked
         "single": len(single),
         "evaluation": evaluation,
         "floor": alone,
-        "one_a_call": singly,
-        "of_floor": [a / b for a, b in zip(evaluation, alone, strict=True)],
-        "speedup": [a / b for a, b in zip(evaluation, singly, strict=True)],
+        "calls": called,
+        "one_by_one": singly,
+        "of_floor": [b / a for a, b in zip(evaluation, alone, strict=True)],
+        "over_calls": [a / b for a, b in zip(evaluation, called, strict=True)],
+        "over_one_by_one": [a / b for a, b in zip(evaluation, singly, strict=True)],
     }
 
 
 def row(found: dict[str, Any]) -> str:
     """A line of the Markdown table: medians, and the least and the greatest ratio of a round."""
-    speeds = " | ".join(f"{statistics.median(found[key]):.0f}" for key in ("evaluation", "floor", "one_a_call"))
+    speeds = " | ".join(
+        f"{statistics.median(found[key]):.0f}" for key in ("evaluation", "floor", "calls", "one_by_one")
+    )
     ratios = " | ".join(
         f"{statistics.median(found[key]):.{digits}f} ({min(found[key]):.{digits}f} … {max(found[key]):.{digits}f})"
-        for key, digits in (("of_floor", 2), ("speedup", 1))
+        for key, digits in (("of_floor", 2), ("over_calls", 1), ("over_one_by_one", 1))
     )
     return f"| {found['model']} | {found['precision']} | {speeds} | {ratios} |"
 
@@ -108,21 +130,26 @@ def row(found: dict[str, Any]) -> str:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--windows", type=int, default=1000)
-    parser.add_argument("--single", type=int, default=20, help="windows evaluated one a call")
+    parser.add_argument("--single", type=int, default=20, help="windows evaluated one at a time")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--arch", choices=ARCHITECTURES)
     parser.add_argument("--all", action="store_true", help="bf16 also where the processor has no native product")
+    parser.add_argument(
+        "--cpu-time", action="store_true", help="on a busy machine: the processor's time, in one thread"
+    )
     parser.add_argument("--json", action="store_true")
     asked = parser.parse_args()
     registry = Registry(Plugins(only=()))
     corpus = open_corpus("wiki", registry)
+    if asked.cpu_time:
+        torch.set_num_threads(1)
     precisions = ["fp32", "bf16"] if asked.all or resolve("auto", CPU) == "bf16" else ["fp32"]
     machine = {"processor": processor_name(), "threads": torch.get_num_threads(), "torch": torch.__version__}
     note = f"{machine['processor']}, {machine['threads']} threads, torch {machine['torch']}, {platform.system()}"
     if not asked.json:
-        print(f"{note}; medians of {asked.rounds} rounds, windows/s\n")
-        print("| model | precision | evaluation | floor | one a call | of the floor | faster than one a call |")
-        print("|---|---|---|---|---|---|---|", flush=True)
+        print(f"{note}; medians of {asked.rounds} rounds, windows/s{' of processor time' * asked.cpu_time}\n")
+        print("| model | precision | evaluation | floor | 18 calls | one by one", end=" | ")
+        print("time / floor's | × 18 calls | × one by one |\n|---|---|---|---|---|---|---|---|---|", flush=True)
     results = []
     for arch in ARCHITECTURES if asked.arch is None else [asked.arch]:
         for precision in precisions:

@@ -33,6 +33,7 @@ from lvmcore.plugins import Plugins
 from lvmcore.precision import autocast, processor_name, resolve
 from lvmcore.registry import Registry
 from lvmcore.runs import Run
+from lvmcore.stages import prepare
 from lvmcore.trainer import CONTEXT, Conditions, Trainer
 
 CASES = {"transformer": (64, 1), "amn": (256, 4)}
@@ -104,6 +105,7 @@ def measure(arch: str, precision: str, rounds: int, limit: int | None) -> dict[s
         trainer = Trainer(variant, corpus, registry, run, conditions, lambda model, profile: "")
         full = trainer.train_windows
         trainer.train_windows = attrs.evolve(full, targets=full.targets[:limit])
+        trainer.stages = prepare(variant, trainer.train_windows, registry, conditions.seed)
         trainer.val_windows = attrs.evolve(trainer.val_windows, targets=trainer.val_windows.targets[:batch])
         windows = len(trainer.train_windows)
         listener = Listener(Plain(arch, batch, precision, corpus, registry, windows), epochs_a_round)

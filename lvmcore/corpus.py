@@ -101,8 +101,10 @@ class Corpus:
         return torch.repeat_interleave(torch.arange(len(self.splits)), self.starts.diff())
 
     def rows(self, index: Tensor) -> Tensor:
-        """Unit vectors of any index shape: (…) → (…, D) float32. One gather."""
-        return self.vectors[index].float().mul_(self._scale[index].unsqueeze(-1))
+        """Unit vectors of any index shape: (…) → (…, D) float32. One gather, of whole rows, which is the fast one."""
+        flat = index.flatten()
+        rows = self.vectors.index_select(0, flat).float().mul_(self._scale.index_select(0, flat)[:, None])
+        return rows.view(*index.shape, self.dim)
 
     def windows(self, split: str, context: int = 5) -> Windows:
         """All windows of a split, in the order of the articles."""
@@ -211,26 +213,25 @@ class Batch:
     """C, the number of context rows."""
 
     @cached_property
-    def _gathered(self) -> Tensor:
-        return self.corpus.rows(self.targets[:, None] + torch.arange(-self.length, 1))
-
-    @property
     def context(self) -> Tensor:
-        """(B, C, D) unit rows x_{t-C} … x_{t-1}."""
-        return self._gathered[:, :-1]
+        """(B, C, D) unit rows x_{t-C} … x_{t-1}, contiguous."""
+        return self.corpus.rows(self.targets[:, None] + torch.arange(-self.length, 0))
 
-    @property
+    @cached_property
     def target(self) -> Tensor:
         """(B, D) unit row x_t."""
-        return self._gathered[:, -1]
+        return self.corpus.rows(self.targets)
 
-    @property
+    @cached_property
     def articles(self) -> Tensor:
         """(B,) int64: the article of each window."""
         return self.corpus.article_of[self.targets]
 
     def at(self, offset: int) -> tuple[Tensor, Tensor]:
         """Row x_{t+offset} (B, D) and where it lies in the same article (B,) bool; other rows are x_t's."""
+        if -self.length <= offset <= 0:  # the window's own rows are there already
+            row = self.context[:, offset] if offset else self.target
+            return row, torch.ones(len(row), dtype=torch.bool)
         articles = self.articles
         rows = self.targets + offset
         inside = (rows >= self.corpus.starts[articles]) & (rows < self.corpus.starts[articles + 1])

@@ -39,7 +39,7 @@ def measure(chunk: Chunk) -> dict[str, Tensor]:
     left_out = torch.stack([delta(leave_out(context, i)) for i in range(context.shape[1])])
     foreign = torch.cat([context[:, :-1], chunk.batch.corpus.rows(foreign_row)[:, None]], 1)
     return {
-        "C/shuffle": delta(context.gather(1, order[..., None].expand_as(context))),
+        "C/shuffle": delta(reordered(context, order)),
         "C/reverse": cosine(chunk.reversed, chunk.batch.target) - chunk.cos_next,
         "C/leave_one_out": left_out.mean(0),
         "C/repeat": delta(context[:, -1:].expand_as(context)),
@@ -49,8 +49,14 @@ def measure(chunk: Chunk) -> dict[str, Tensor]:
 
 def leave_out(context: Tensor, i: int) -> Tensor:
     """Drop row i and repeat the first remaining row at the front, so that dropping the last really drops it."""
-    rest = torch.cat([context[:, :i], context[:, i + 1 :]], 1)
-    return torch.cat([rest[:, :1], rest], 1)
+    rest = [place for place in range(context.shape[1]) if place != i]
+    return context.index_select(1, torch.tensor([rest[0], *rest], device=context.device))
+
+
+def reordered(context: Tensor, order: Tensor) -> Tensor:
+    """The rows of each context (B, C, D) in an order of its own (B, C)."""
+    begins = torch.arange(len(order))[:, None] * order.shape[1]
+    return context.flatten(0, 1).index_select(0, (begins + order).flatten()).view_as(context)
 
 
 def permutations(keys: Tensor, length: int) -> Tensor:

@@ -35,7 +35,8 @@ class Chunk:
         """Unit predictions (B, D) float32; one that is not finite becomes 0, whose cosine with everything is 0."""
         raw = self.predictor(context, self.batch.target if target is None else target).float()
         norm = raw.norm(dim=-1, keepdim=True)
-        return torch.where(norm.isfinite(), raw / norm.clamp_min(_TINY), 0.0)
+        unit, broken = raw / norm.clamp_min(_TINY), ~norm.isfinite()
+        return torch.where(broken, 0.0, unit) if broken.any() else unit
 
     @cached_property
     def prediction(self) -> Tensor:

@@ -37,31 +37,65 @@ class ContentKeys:
         """A row of another article of the split for each window (B,), and where there is one (B,) bool."""
         first, last = self._holders
         article_of, own = self.corpus.article_of, batch.articles
-        several = len(article_of[first].unique()) > 1 or bool((article_of[first] != article_of[last]).any())
         place = mix(keys + 1).remainder(len(first))
         while True:
             chosen = torch.where(article_of[first[place]] == own, last[place], first[place])
             there = article_of[chosen] != own
-            if not several or there.all():
+            if not self._several or there.all():
                 return chosen, there
             place = torch.where(there, place, (place + 1).remainder(len(first)))
 
     @cached_property
+    def alike(self) -> Tensor:
+        """(N,) int64: for each row of the split the first row of the split that holds the same; most often itself."""
+        alike = torch.arange(len(self.corpus))
+        rows, run = self._runs
+        while len(rows):  # once, but for rows that differ and share a key
+            heads = torch.cat([run.new_ones(1), run.diff()]) != 0
+            first = rows[heads][heads.cumsum(0) - 1]
+            same = rows == first
+            same[~same] = self._equal(rows[~same], first[~same])
+            alike[rows[same]] = first[same]
+            rows, run = rows[~same], run[~same]
+        return alike
+
+    def _equal(self, rows: Tensor, others: Tensor) -> Tensor:
+        """Where two rows are stored equal (R,)."""
+        stored, pairs = self.corpus.vectors, zip(rows.split(_BLOCK), others.split(_BLOCK), strict=True)
+        held = ((stored.index_select(0, one), stored.index_select(0, other)) for one, other in pairs)
+        return torch.cat([(one == other).all(1) for one, other in held])
+
+    @cached_property
+    def _rows(self) -> Tensor:
+        """The rows of the split, in their order."""
+        return (self.corpus.splits == SPLITS.index(self.split))[self.corpus.article_of].nonzero().squeeze(1)
+
+    @cached_property
     def _row_keys(self) -> Tensor:
-        """(N,) int64: a hash of each stored row, its values as float16 so that the storage type is no matter."""
-        keys = torch.empty(len(self.corpus), dtype=torch.int64)
-        for start in range(0, len(self.corpus), _BLOCK):
-            keys[start : start + _BLOCK] = content_keys(self.corpus.vectors[start : start + _BLOCK])
+        """(N,) int64: a hash of each row of the split, its values as float16 so that the storage type is no matter."""
+        keys = torch.zeros(len(self.corpus), dtype=torch.int64)
+        for rows in self._rows.split(_BLOCK):
+            keys[rows] = content_keys(self.corpus.vectors.index_select(0, rows))
         return keys
+
+    @cached_property
+    def _runs(self) -> tuple[Tensor, Tensor]:
+        """The rows of the split ordered by key, and then by place; and the number of each one's run of equal keys."""
+        keys, order = self._row_keys[self._rows].sort(stable=True)
+        return self._rows[order], keys.unique_consecutive(return_inverse=True)[1]
 
     @cached_property
     def _holders(self) -> tuple[Tensor, Tensor]:
         """For each distinct row of the split, ordered by what it holds: where it stands first, and where last."""
-        rows = (self.corpus.splits == SPLITS.index(self.split))[self.corpus.article_of].nonzero().squeeze(1)
-        keys, order = self._row_keys[rows].sort(stable=True)
-        ends = keys.unique_consecutive(return_counts=True)[1].cumsum(0)
+        rows, run = self._runs
+        ends = run.bincount().cumsum(0)
         starts = torch.cat([ends.new_zeros(1), ends[:-1]])
-        return rows[order[starts]], rows[order[ends - 1]]
+        return rows[starts], rows[ends - 1]
+
+    @cached_property
+    def _several(self) -> bool:
+        """Whether rows of more than one article can be borrowed."""
+        return len(self.corpus.article_of[self._rows].unique()) > 1
 
 
 def content_keys(rows: Tensor, seed: int = 0) -> Tensor:

@@ -7,7 +7,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from lvmcore.evaluation.chunk import Chunk
+from lvmcore.corpus import Corpus
+from lvmcore.evaluation.chunk import Chunk, where
 from lvmcore.evaluation.statistics import Figure, Statistics
 
 LEAST = 6
@@ -40,46 +41,40 @@ class RetrievalResult:
 
 def measure(chunk: Chunk) -> dict[str, Tensor]:
     """Rank of each window's target and the number of candidates, with and without the context rows."""
-    corpus, batch = chunk.batch.corpus, chunk.batch
-    columns = {
-        f"B/{kind}/{name}": torch.full((len(batch.targets),), torch.nan)
-        for kind in ("all", "unseen")
-        for name in ("rank", "candidates", "duplicates")
-    }
-    for article in batch.articles.unique().tolist():
-        start, end = corpus.starts[article : article + 2].tolist()
-        windows = (batch.articles == article).nonzero().squeeze(1)
-        similarities, same = _similarities(chunk.prediction[windows], corpus.rows(torch.arange(start, end)))
-        targets = batch.targets[windows] - start
-        seen = torch.zeros_like(similarities, dtype=torch.bool)
-        seen.scatter_(1, targets[:, None] - torch.arange(1, batch.length + 1), True)
-        for kind, candidates in (("all", torch.ones_like(seen)), ("unseen", ~seen)):
-            rank, count = _rank(similarities, targets, candidates)
-            columns[f"B/{kind}/rank"][windows] = rank
-            columns[f"B/{kind}/candidates"][windows] = count
-            columns[f"B/{kind}/duplicates"][windows] = ((same[targets] & candidates).sum(1) - 1).float()
-    for kind in ("all", "unseen"):
-        rank, count = columns[f"B/{kind}/rank"], columns[f"B/{kind}/candidates"]
-        rank[count < LEAST] = columns[f"B/{kind}/duplicates"][count < LEAST] = torch.nan
-        columns |= _figures(kind, rank, count)
+    batch, starts = chunk.batch, chunk.batch.corpus.starts
+    articles = batch.articles.unique()
+    rows = torch.cat([torch.arange(*starts[article : article + 2].tolist()) for article in articles.tolist()])
+    alike = chunk.keys.alike[rows]
+    targets = torch.searchsorted(rows, batch.targets)[:, None]  # (B, 1), places among rows
+    similarities = _similarities(chunk.prediction, batch.corpus, alike)
+    own = similarities.gather(1, targets)
+    higher, ties = similarities > own, similarities == own
+    copies = alike == alike[targets]
+    # (B, R): a window's candidates are rows of its own article
+    inside = batch.corpus.article_of[rows] == batch.articles[:, None]
+    unseen = inside.scatter(1, targets - torch.arange(1, batch.length + 1), False)
+    columns: dict[str, Tensor] = {}
+    for kind, candidates in (("all", inside), ("unseen", unseen)):
+        count = candidates.sum(1).float()
+        above, level, same = ((mask & candidates).sum(1) for mask in (higher, ties, copies))
+        enough = count >= LEAST
+        rank = where(enough, 1 + above + (level - 1) / 2)
+        columns |= {
+            f"B/{kind}/rank": rank,
+            f"B/{kind}/candidates": count,
+            f"B/{kind}/duplicates": where(enough, same - 1),
+            **_figures(kind, rank, count),
+        }
     return columns
 
 
-def _similarities(prediction: Tensor, rows: Tensor) -> tuple[Tensor, Tensor]:
-    """Cosines (B, L) by one product, and which rows are equal (L, L).
+def _similarities(prediction: Tensor, corpus: Corpus, alike: Tensor) -> Tensor:
+    """Cosines of predictions (B, D) and rows (R,), by one product → (B, R).
 
     Equal rows share one column of the product: two columns of it may round differently, one can't.
     """
-    distinct, inverse = rows.unique(dim=0, return_inverse=True)
-    return (prediction @ distinct.T)[:, inverse], inverse[:, None] == inverse
-
-
-def _rank(similarities: Tensor, targets: Tensor, candidates: Tensor) -> tuple[Tensor, Tensor]:
-    """1 + the candidates above the target + half of those that tie with it; and how many candidates there are."""
-    own = similarities.gather(1, targets[:, None])
-    higher = ((similarities > own) & candidates).sum(1)
-    ties = ((similarities == own) & candidates).sum(1) - 1
-    return 1 + higher + 0.5 * ties, candidates.sum(1).float()
+    distinct, column = alike.unique(return_inverse=True)
+    return (prediction @ corpus.rows(distinct).T).index_select(1, column)
 
 
 def _figures(kind: str, rank: Tensor, count: Tensor) -> dict[str, Tensor]:
@@ -91,8 +86,8 @@ def _figures(kind: str, rank: Tensor, count: Tensor) -> dict[str, Tensor]:
         "mrr": harmonic[count.nan_to_num().long()] / count,
     }
     found = {"r1": (rank <= 1).float(), "r5": (rank <= 5).float(), "mrr": 1 / rank}
-    columns = {f"B/{kind}/{name}": torch.where(there, values, torch.nan) for name, values in found.items()}
-    return columns | {f"B/{kind}/chance_{n}": torch.where(there, v, torch.nan) for n, v in chance.items()}
+    columns = {f"B/{kind}/{name}": where(there, values) for name, values in found.items()}
+    return columns | {f"B/{kind}/chance_{name}": where(there, values) for name, values in chance.items()}
 
 
 def report(statistics: Statistics) -> RetrievalResult:

@@ -3,41 +3,43 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable
-from typing import Any
 
-import attrs
 import numpy as np
 import plain_5cat as plain
 import plain_5cat_2025 as plain_2025
 import pytest
 import torch
+from agreement import (
+    CONTEXT,
+    TOLERANCE,
+    TorchPredict,
+    articles_of,
+    batched,
+    differences,
+    looped,
+    looped_2025,
+    numbers_of,
+    of_articles,
+    one_at_a_time,
+    rank_bounds,
+    ranks_outside,
+    windowless,
+)
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
-from lvmcore.corpus import SPLITS, Corpus, CorpusInfo
+from lvmcore.corpus import Corpus, CorpusInfo
 from lvmcore.evaluation.ablations import permutations
 from lvmcore.evaluation.content import ContentKeys
-from lvmcore.evaluation.evaluate import (
-    Columns,
-    Predictor,
-    columns_of,
-    evaluation_windows,
-    measured,
-    statistics_of,
-)
+from lvmcore.evaluation.evaluate import Predictor
 from lvmcore.evaluation.fivecat import yardstick
 from lvmcore.evaluation.protocols import FIVECAT, FIVECAT_2025, Protocol
 from lvmcore.registry import Registry
 
 DIM = 8
-CONTEXT = 5
-TOLERANCE = 1e-6
 TRAINING = (14, 9, 17, 6, 4)
 """Rows of the training articles, which only `filter` is fit on; the last holds no window."""
-
-TorchPredict = Callable[[Tensor, Tensor], Tensor]
 
 
 # --- predictors, batched and one window at a time
@@ -54,16 +56,6 @@ def linear(context: Tensor, _: Tensor) -> Tensor:
 def mlp(context: Tensor, _: Tensor) -> Tensor:
     hidden = torch.tanh(context.flatten(1) @ HIDDEN.to(context.dtype))
     return hidden @ OUTPUT.to(context.dtype) + context[:, -1] + 0.5 * context[:, 0]
-
-
-def one_at_a_time(predict: TorchPredict) -> plain.Predict:
-    """A batched predictor as the plain loops call it, in the precision of the rows."""
-
-    def single(context: plain.Array, target: plain.Array) -> plain.Array:
-        rows = (torch.from_numpy(np.ascontiguousarray(part))[None] for part in (context, target))
-        return predict(*rows)[0].numpy()
-
-    return single
 
 
 MODELS: dict[str, TorchPredict] = {"linear": linear, "mlp": mlp}
@@ -127,107 +119,6 @@ def even_corpus(seed: int = 0, articles: int = 12, rows: int = 16) -> Corpus:
     return corpus_of(random_articles([rows] * articles, seed), [(0, 1, 0, 2)[i % 4] for i in range(articles)])
 
 
-# --- both sides of a comparison
-
-
-def articles_of(corpus: Corpus) -> list[np.ndarray]:
-    """The stored rows of each article in float64, not yet of unit norm."""
-    return np.split(corpus.vectors.double().numpy(), corpus.starts[1:-1].tolist())
-
-
-def numbers_of(corpus: Corpus, split: str) -> list[int]:
-    return [i for i, own in enumerate(corpus.splits.tolist()) if SPLITS[own] == split]
-
-
-def batched(
-    predictor: Predictor,
-    corpus: Corpus,
-    protocol: Protocol = FIVECAT,
-    filter: TorchPredict | None = None,
-    **options: Any,
-) -> tuple[dict[str, Any], dict[str, Columns]]:
-    """lvmcore's figures as plain numbers, and its columns."""
-    windows = evaluation_windows(corpus, ("val", "ood"), CONTEXT, options.pop("limit", None))
-    columns = {
-        split: columns_of(predictor, found, protocol.tests(), filter=filter, **options)
-        for split, found in windows.items()
-    }
-    statistics = {split: statistics_of(found, windows[split]) for split, found in columns.items()}
-    return values_of(attrs.asdict(measured(statistics, protocol, CONTEXT))), columns
-
-
-def values_of(document: Any) -> Any:
-    """A document with the value of each figure in its place."""
-    if isinstance(document, dict):
-        if set(document) == {"value", "low", "high"}:
-            return document["value"]
-        return {key: values_of(held) for key, held in document.items()}
-    return [values_of(held) for held in document] if isinstance(document, list) else document
-
-
-def choices_of(corpus: Corpus, seed: int = 0) -> tuple[plain.Permute, plain.Foreign]:
-    """The permutations and foreign rows that lvmcore draws, by the window's article and t."""
-    orders: dict[tuple[int, int], list[int]] = {}
-    rows: dict[tuple[int, int], np.ndarray | None] = {}
-    stored = corpus.vectors.double().numpy()
-    for split in ("val", "ood"):
-        windows = corpus.windows(split, CONTEXT)
-        if not len(windows):
-            continue
-        batch = windows.take(torch.arange(len(windows)))
-        keys = ContentKeys(corpus, split, seed)
-        drawn = keys.of(batch)
-        permuted = permutations(drawn, CONTEXT).tolist()
-        foreign, there = keys.foreign(batch, drawn)
-        places = zip(batch.articles.tolist(), batch.targets.tolist(), strict=True)
-        for i, (article, target) in enumerate(places):
-            window = article, target - int(corpus.starts[article])
-            orders[window] = permuted[i]
-            rows[window] = stored[foreign[i]] if there[i] else None
-    return (lambda article, t: orders[article, t]), (lambda article, t: rows[article, t])
-
-
-def differences(found: Any, expected: Any, tolerance: float, where: str = "") -> list[str]:
-    """Where two documents differ: figures by more than the tolerance, counts and nulls at all."""
-    if isinstance(expected, dict):
-        missing = [f"{where}/{key} is missing" for key in expected if key not in found]
-        held = [key for key in expected if key in found]
-        return missing + [
-            d for key in held for d in differences(found[key], expected[key], tolerance, f"{where}/{key}")
-        ]
-    if isinstance(expected, list):
-        if len(found) != len(expected):
-            return [f"{where}: {len(found)} figures, not {len(expected)}"]
-        pairs = enumerate(zip(found, expected, strict=True))
-        return [d for i, (own, other) in pairs for d in differences(own, other, tolerance, f"{where}/{i}")]
-    if isinstance(expected, float) and isinstance(found, float):
-        return [] if abs(found - expected) <= tolerance else [f"{where}: {found!r}, not {expected!r}"]
-    return [] if found == expected and type(found) is type(expected) else [f"{where}: {found!r}, not {expected!r}"]
-
-
-def windowless(corpus: Corpus, split: str) -> int:
-    return sum(len(articles_of(corpus)[i]) <= CONTEXT for i in numbers_of(corpus, split))
-
-
-def as_reported(corpus: Corpus, name: str, expected: dict[str, Any]) -> dict[str, Any]:
-    """The reference's document as lvmcore reports it, where the page leaves a choice.
-
-    A split without windows is left out; `skipped_articles` counts only articles that hold a window; the oracle has
-    neither ablations nor a direction.
-    """
-    for split in [split for split, found in expected["splits"].items() if not found["windows"]]:
-        del expected["splits"][split]
-    for split, found in expected["splits"].items():
-        for candidates in found["B"].values():
-            if "skipped_articles" in candidates:
-                candidates["skipped_articles"] -= windowless(corpus, split)
-        if name == "oracle":
-            found["C"] = {**dict.fromkeys(found["C"]), "windows": 0}
-            if "direction" in found["A"]:
-                found["A"]["direction"] = None
-    return expected
-
-
 # --- agreement
 
 
@@ -262,17 +153,7 @@ def test_every_figure_and_count_of_5cat_is_that_of_the_plain_loop(
 ) -> None:
     filtered = yardstick("filter", corpus, registry).predict
     found, _ = batched(predictor(name, corpus, registry), corpus, filter=filtered, seed=seed, batch_size=batch_size)
-    articles = articles_of(corpus)
-    permute, foreign = choices_of(corpus, seed)
-    expected = plain.evaluate(
-        PLAIN[name],
-        articles,
-        {split: numbers_of(corpus, split) for split in ("val", "ood")},
-        baseline=plain.six_scalars([articles[i] for i in numbers_of(corpus, "train")]),
-        permute=permute,
-        foreign=foreign,
-    )
-    expected = as_reported(corpus, name, expected)
+    expected = looped(name, PLAIN[name], corpus, seed)
     assert list(found["splits"]) == list(expected["splits"])
     assert not differences(found["splits"], expected["splits"], TOLERANCE)
     assert not differences(found["E_delta"], expected["E_delta"], TOLERANCE)
@@ -289,20 +170,13 @@ def test_every_figure_and_count_of_2025_is_that_of_the_plain_loop(
     found, columns = batched(
         predictor(name, corpus, registry), corpus, FIVECAT_2025, limit=limit, batch_size=batch_size
     )
-    articles = [plain.unit_rows(rows) for rows in articles_of(corpus)]
-    splits = {split: numbers_of(corpus, split) for split in ("val", "ood")}
-    expected = plain_2025.evaluate(PLAIN[name], articles, splits, limit=limit, counted="read")
-    expected = as_reported(corpus, name, expected)
-    for held in expected["splits"].values():
-        held["B"] = {"all": {"windows": held["B"]["all"]["windows"]}}  # ranks are compared below
+    expected, bounds = looped_2025(name, PLAIN[name], corpus, limit)
     assert list(found["splits"]) == list(expected["splits"])
     assert not differences(found["splits"], expected["splits"], TOLERANCE)
     assert not differences(found["E_delta"], expected["E_delta"], TOLERANCE)
+    assert not ranks_outside(columns, bounds)
     for split, held in columns.items():
-        windows = plain.windows_of([(i, articles[i]) for i in splits[split]])[:limit]
-        bounds = [rank_bounds(PLAIN[name], window) for window in windows]
         ranks = held["B/all/rank"].tolist()
-        assert all(low <= rank <= high for rank, (low, high) in zip(ranks, bounds, strict=True))
         retrieval = found["splits"][split]["B"]["all"]
         assert retrieval["r1"] == pytest.approx(np.mean(np.array(ranks) <= 1))
         assert retrieval["r5"] == pytest.approx(np.mean(np.array(ranks) <= 5))
@@ -316,14 +190,6 @@ def test_windows_left_out_of_retrieval_count_no_duplicates(registry: Registry) -
     unseen = batched(predictor("copy-last", corpus, registry), corpus)[0]["splits"]["val"]["B"]["unseen"]
     assert (unseen["windows"], unseen["skipped_articles"]) == (0, 1)
     assert unseen["duplicates"] == 0
-
-
-def rank_bounds(predict: plain.Predict, window: plain.Window) -> tuple[int, int]:
-    """The least and the greatest rank under `5cat-2025`, where similarities nearer than 1e-6 may fall either way."""
-    p = plain.predicted(predict, window.context, window.target)
-    own = plain.cosine(p, window.target)
-    similarities = plain.similarities_to(window.rows, p)
-    return 1 + int((similarities > own + 1e-6).sum()), 1 + int((similarities > own - 1e-6).sum())
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
@@ -356,19 +222,12 @@ def test_figures_do_not_depend_on_the_batch_size(
     assert not differences(other, base, 1e-5)
 
 
-def reordered(corpus: Corpus, order: list[int]) -> Corpus:
-    articles = [corpus.vectors[start:end] for start, end in itertools.pairwise(corpus.starts.tolist())]
-    lengths = corpus.starts.diff()[order]
-    starts = torch.cat([torch.zeros(1, dtype=torch.int64), lengths.cumsum(0)])
-    return Corpus(torch.cat([articles[i] for i in order]), starts, corpus.splits[order], corpus.info)
-
-
 @pytest.mark.parametrize("name", [*PLAIN, "random"])
 def test_figures_of_5cat_do_not_depend_on_the_order_of_articles(registry: Registry, name: str) -> None:
     corpus = even_corpus(seed=5)
     for seed in range(3):
         order = np.random.default_rng(seed).permutation(len(corpus.splits)).tolist()
-        other = reordered(corpus, order)
+        other = of_articles(corpus, order)
         found = [
             batched(predictor(name, held, registry), held, filter=yardstick("filter", held, registry).predict)[0]
             for held in (corpus, other)
@@ -384,7 +243,8 @@ def test_figures_do_not_depend_on_the_order_of_articles_that_share_rows(registry
         corpus = corpus_of(articles, [1] * 4)
         for order in ([2, 0, 3, 1], [3, 2, 1, 0]):
             found = [
-                batched(predictor("copy-last", held, registry), held)[0] for held in (corpus, reordered(corpus, order))
+                batched(predictor("copy-last", held, registry), held)[0]
+                for held in (corpus, of_articles(corpus, order))
             ]
             assert not differences(found[1], found[0], 1e-5)
 
@@ -396,6 +256,25 @@ def test_a_predictor_in_float64_has_the_figures_of_one_in_float32(name: str, cor
     double = Predictor(name, lambda context, target: MODELS[name](context.double(), target.double()))
     single = batched(Predictor(name, MODELS[name]), corpus)[0]
     assert not differences(batched(double, corpus)[0], single, 1e-5)
+
+
+# --- what rows and windows hold
+
+
+def test_rows_are_alike_where_they_are_equal_and_not_where_only_their_keys_are() -> None:
+    rows = random_articles([20], 12)[0]
+    rows[3] = rows[1] * (1 + 1e-6)  # the same as float16, from which the keys are drawn
+    rows[5], rows[7], rows[9] = rows[1], rows[3], rows[1]
+    corpus = corpus_of([rows, rows[:8]], [1, 1], torch.float32)
+    first = list(range(20))
+    first[5], first[7], first[9] = 1, 3, 1
+    assert ContentKeys(corpus, "val").alike.tolist() == first + first[:8]
+
+
+def test_a_row_of_another_split_is_alike_to_none() -> None:
+    rows = random_articles([9], 13)[0]
+    keys = ContentKeys(corpus_of([rows, rows], [2, 1]), "val")
+    assert keys.alike[9:].tolist() == list(range(9, 18))
 
 
 # --- the choices drawn by content
@@ -453,7 +332,7 @@ def test_foreign_rows_come_from_all_over_the_other_articles() -> None:
 def test_the_choices_for_a_window_are_the_same_at_another_index() -> None:
     corpus = even_corpus(seed=7)
     order = np.random.default_rng(0).permutation(len(corpus.splits)).tolist()
-    other = reordered(corpus, order)
+    other = of_articles(corpus, order)
     for split in ("val", "ood"):
         by_content = []
         for held in (corpus, other):
