@@ -30,7 +30,7 @@ from lvmcore.model import build_model
 from lvmcore.plugins import Plugins
 from lvmcore.precision import processor_name
 from lvmcore.registry import Registry
-from lvmcore.variants import default_files, load_catalogue
+from lvmcore.catalogue import default_files, load_catalogue
 
 CONTEXT = 5
 DIM, ROWS = 64, 30
