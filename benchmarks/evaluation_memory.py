@@ -24,13 +24,13 @@ from typing import Any
 import numpy as np
 import torch
 
+from lvmcore.catalogue import default_files, load_catalogue
 from lvmcore.corpus import Corpus, CorpusInfo, save_corpus
 from lvmcore.evaluation.fivecat import Evaluator, Settings, predictor_of_model, save_columns
 from lvmcore.model import build_model
 from lvmcore.plugins import Plugins
 from lvmcore.precision import processor_name
 from lvmcore.registry import Registry
-from lvmcore.catalogue import default_files, load_catalogue
 
 CONTEXT = 5
 DIM, ROWS = 64, 30

@@ -44,7 +44,6 @@ import plain_5cat_2025 as plain
 from agreement import numbers_of, one_at_a_time
 
 ARCHITECTURES = ("transformer", "amn")
-CPU = torch.device("cpu")
 CONTEXT = 5
 FORWARDS, CALLS = 14, 18
 
@@ -62,7 +61,7 @@ def floor(model: LatentVectorModel, windows: Windows, precision: str) -> None:
     """The forward passes of the evaluation alone."""
     for batch in windows.batches(BATCH):
         for _ in range(FORWARDS):
-            with autocast(precision, CPU):
+            with autocast(precision):
                 model(batch.context)
 
 
@@ -70,7 +69,7 @@ def floor(model: LatentVectorModel, windows: Windows, precision: str) -> None:
 def calls(model: LatentVectorModel, windows: Windows, precision: str) -> None:
     for batch in windows.batches(1):
         for _ in range(CALLS):
-            with autocast(precision, CPU):
+            with autocast(precision):
                 model(batch.context)
 
 
@@ -143,7 +142,7 @@ def main() -> None:
     corpus = open_corpus("wiki", registry)
     if asked.cpu_time:
         torch.set_num_threads(1)
-    precisions = ["fp32", "bf16"] if asked.all or resolve("auto", CPU) == "bf16" else ["fp32"]
+    precisions = ["fp32", "bf16"] if asked.all or resolve("auto") == "bf16" else ["fp32"]
     machine = {"processor": processor_name(), "threads": torch.get_num_threads(), "torch": torch.__version__}
     note = f"{machine['processor']}, {machine['threads']} threads, torch {machine['torch']}, {platform.system()}"
     if not asked.json:

@@ -38,7 +38,6 @@ from lvmcore.trainer import CONTEXT, Conditions, Trainer
 
 CASES = {"transformer": (64, 1), "amn": (256, 4)}
 """Architecture → batch, epochs a round."""
-CPU = torch.device("cpu")
 REFRESH = 0.2
 
 
@@ -59,7 +58,7 @@ class Plain:
         began = time.perf_counter()
         for index in torch.randperm(len(self.targets)).split(self.batch):
             self.optimizer.zero_grad()
-            with autocast(self.precision, CPU):
+            with autocast(self.precision):
                 prediction = self.model(self.contexts[index])
             loss = nn.functional.mse_loss(prediction.float(), self.targets[index])
             loss.backward()
@@ -139,7 +138,7 @@ def main() -> None:
     parser.add_argument("--all", action="store_true", help="bf16 also where the processor has no native product")
     parser.add_argument("--json", action="store_true")
     asked = parser.parse_args()
-    precisions = ["fp32", "bf16"] if asked.all or resolve("auto", CPU) == "bf16" else ["fp32"]
+    precisions = ["fp32", "bf16"] if asked.all or resolve("auto") == "bf16" else ["fp32"]
     machine = {"processor": processor_name(), "threads": torch.get_num_threads(), "torch": torch.__version__}
     note = f"{machine['processor']}, {machine['threads']} threads, torch {machine['torch']}, {platform.system()}"
     head = "| model | precision | lvm windows/s | plain windows/s | lvm / plain (min … max) |\n|---|---|---|---|---|"

@@ -47,6 +47,8 @@ class Row:
     profile: str
     """The gate profile that `passed` counts."""
     corpus: str
+    measured_on: tuple[str, int | None]
+    """What the figures are comparable on: the digest of the corpus, and the limit of windows."""
 
     @property
     def size_text(self) -> str:
@@ -86,9 +88,11 @@ class Comparison:
     def is_best(self, row: Row, column: str) -> bool:
         """Whether a row's figure is the best of a column, among models measured alike.
 
-        Alike: on one corpus, by one protocol, and gates by one profile.
+        Alike: on the same windows, by one protocol, and gates by one profile.
         """
-        alike = [r for r in self.rows if (r.kind, r.corpus, r.protocol) == ("run", row.corpus, row.protocol)]
+        alike = [
+            r for r in self.rows if r.kind == "run" and (r.measured_on, r.protocol) == (row.measured_on, row.protocol)
+        ]
         if column == "passed":
             alike = [r for r in alike if r.profile == row.profile]
         values = [value for one in alike if (value := getattr(one, column)) is not None]
@@ -132,7 +136,7 @@ def _row(number: int, run: Run, evaluation: dict[str, Any]) -> Row:
         approach=approach(record.get("variant") or {}),
         status=status_text(record),
         **_figures(evaluation),
-        corpus=record.get("corpus", {}).get("name", "?"),
+        **_corpus(evaluation if "corpus" in evaluation else record),
     )
 
 
@@ -163,7 +167,15 @@ def _reported(variant: Variant) -> Row:
         protocol=figures.protocol,
         profile="table",
         corpus="that of the source",
+        measured_on=("", None),
     )
+
+
+def _corpus(document: dict[str, Any]) -> dict[str, Any]:
+    """What the figures of an evaluation were measured on; of a run without one, what it was trained on."""
+    corpus = document.get("corpus", {})
+    measured_on = corpus.get("digest") or corpus.get("name", "?"), document.get("max_windows")
+    return {"corpus": corpus.get("name", "?"), "measured_on": measured_on}
 
 
 def _figures(evaluation: dict[str, Any]) -> dict[str, Any]:
@@ -204,15 +216,15 @@ def _last_validation(run: Run) -> dict[str, Any]:
 
 def _yardsticks(runs: list[Run]) -> Iterable[Row]:
     """Each corpus's yardsticks, from the newest evaluation on it."""
-    newest: dict[tuple[str, str], Row] = {}
+    newest: dict[tuple[Any, str], Row] = {}
     for run in runs:
         evaluation = run.evaluation() or {}
-        corpus = evaluation.get("corpus", {}).get("name", "?")
+        corpus = _corpus(evaluation)
         for name, document in evaluation.get("yardsticks", {}).items():
             figures = _figures({**document, "protocol": evaluation["protocol"]})
-            newest[corpus, name] = Row(
+            newest[corpus["measured_on"], name] = Row(
                 kind="yardstick", number=None, model=name, run="", date="", size=None, approach="yardstick", status="",
-                corpus=corpus, **figures,
+                **corpus, **figures,
             )  # fmt: skip
     return newest.values()
 

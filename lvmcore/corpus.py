@@ -92,8 +92,20 @@ class Corpus:
 
     @cached_property
     def digest(self) -> str:
-        """sha256 of the contents: the vectors, the starts and the splits, but not the texts about them."""
-        return self.info.digest or digest_of(self.vectors.numpy(), self.starts.numpy(), self.splits.numpy())
+        """sha256 of the contents: the vectors, the starts and the splits, but not the texts about them.
+
+        Raises:
+            LvmError: the header says another, so that the contents are not what they are said to be.
+        """
+        digest = digest_of(self.vectors.numpy(), self.starts.numpy(), self.splits.numpy())
+        if self.info.digest not in ("", digest):
+            raise LvmError(
+                "the contents do not match the digest in the header",
+                where=self.where,
+                expected=f"{self.info.digest}, not {digest}",
+                fix="import the corpus again",
+            )
+        return digest
 
     @cached_property
     def article_of(self) -> Tensor:

@@ -44,6 +44,11 @@ class Experiment:
     ignore_gates: bool = False
     progress: Progress = lambda what, done, total: None
 
+    @property
+    def precision(self) -> str:
+        """fp32 or bf16: what is trained and evaluated in."""
+        return resolve(self.conditions.precision)
+
     def carry_out(self, run: Run) -> None:
         """Train, evaluate and record.
 
@@ -79,7 +84,7 @@ class Experiment:
 
     def evaluate(self, run: Run, model: LatentVectorModel, corpus: Corpus) -> Evaluation:
         """5CAT of a run's best weights, kept in its folder."""
-        predictor = predictor_of_model(run.path.name, model, self.conditions.precision)
+        predictor = predictor_of_model(run.path.name, model, self.precision)
         settings = Settings(profile=self.variant.gates, context=CONTEXT)
         evaluator = Evaluator(corpus, self.registry, self.catalogue, settings, self.progress)
         result = evaluator.evaluate(predictor)
@@ -92,14 +97,13 @@ class Experiment:
         for profile in (variant.gates, CAUSAL, *(stage.gates for stage in variant.stages if stage.gates)):
             profile_of(profile, self.catalogue, self.registry, CONTEXT)
         corpus = open_corpus(variant.data, self.registry)
-        precision = resolve(self.conditions.precision, self.conditions.device)
-        conditions = attrs.evolve(self.conditions, precision=precision)
+        conditions = attrs.evolve(self.conditions, precision=self.precision)
         trainer = Trainer(variant, corpus, self.registry, run, conditions, self._gate(corpus))
         run.update(
             variant=attrs.asdict(variant),
             seed=conditions.seed,
             size=conditions.size,
-            precision=precision,
+            precision=self.precision,
             asked_precision=self.conditions.precision,
             on_collapse=conditions.on_collapse,
             corpus={
@@ -124,7 +128,7 @@ class Experiment:
         def judge_stage(model: LatentVectorModel, profile: str) -> str:
             if self.ignore_gates:
                 return ""
-            predictor = predictor_of_model("stage", model, self.conditions.precision)
+            predictor = predictor_of_model("stage", model, self.precision)
             settings = Settings(profile=profile, context=CONTEXT)
             document = Evaluator(corpus, self.registry, self.catalogue, settings).evaluate(predictor).document
             return "; ".join(document["gates"]["why"].values())

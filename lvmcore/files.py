@@ -29,6 +29,7 @@ def write_whole(path: Path, content: bytes | str) -> None:
             file.flush()
             os.fsync(file.fileno())
         os.replace(temporary, path)
+        _flush_folder(path.parent)
     except OSError as problem:
         raise MachineError(
             f"a file cannot be written: {problem.strerror or problem}",
@@ -39,6 +40,15 @@ def write_whole(path: Path, content: bytes | str) -> None:
     finally:
         with contextlib.suppress(OSError):
             temporary.unlink()
+
+
+def _flush_folder(folder: Path) -> None:
+    """A rename is on the disk when its folder is."""
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
 
 
 def to_json(document: Any, *, indent: int | None = 1) -> str:

@@ -8,6 +8,7 @@ import safetensors.numpy
 
 from lvmcore.errors import LvmError
 from lvmcore.evaluation.statistics import RESAMPLES, Figure, Statistics
+from lvmcore.rules import ROUNDING
 from lvmcore.runs import Run
 
 FIGURES = (
@@ -72,7 +73,7 @@ def compare_paired(first: Run, second: Run) -> list[Difference]:
 
 
 def _verdict(name: str, figure: Figure) -> str:
-    if figure.low is None or figure.high is None or figure.low <= 0 <= figure.high:
+    if figure.low is None or figure.high is None or (figure.low <= ROUNDING and figure.high >= -ROUNDING):
         return "can't tell"
     return "better" if (figure.low > 0) is not name.startswith(LOWER_IS_BETTER) else "worse"
 

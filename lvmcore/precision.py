@@ -8,23 +8,22 @@ from pathlib import Path
 
 import torch
 
-PRECISIONS = ("fp32", "bf16", "auto")
 _NATIVE = {"amx_bf16", "avx512_bf16", "bf16"}
 """Processor flags, as Linux names them, of a native bfloat16 product: x86's two, and Arm's."""
 
 
-def resolve(precision: str, device: torch.device) -> str:
-    """`auto` made concrete for a device; without native products bf16 is many times slower than fp32."""
+def resolve(precision: str) -> str:
+    """`auto` made concrete; without native products bf16 is many times slower than fp32."""
     if precision != "auto":
         return precision
-    if device.type == "cuda":
-        return "bf16" if torch.cuda.is_bf16_supported(including_emulation=False) else "fp32"
-    return "bf16" if device.type == "cpu" and processor_flags() & _NATIVE else "fp32"
+    return "bf16" if processor_flags() & _NATIVE else "fp32"
 
 
-def autocast(precision: str, device: torch.device) -> AbstractContextManager[object]:
-    """The context in which the model's forward pass runs."""
-    return torch.autocast(device.type, torch.bfloat16) if precision == "bf16" else nullcontext()
+def autocast(precision: str) -> AbstractContextManager[object]:
+    """The context in which the model's forward pass runs, for `fp32` or `bf16`."""
+    if precision not in ("fp32", "bf16"):
+        raise ValueError(f"'{precision}' must be resolved first")
+    return torch.autocast("cpu", torch.bfloat16) if precision == "bf16" else nullcontext()
 
 
 def processor_flags() -> set[str]:

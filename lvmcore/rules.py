@@ -9,6 +9,8 @@ import attrs
 CHEATS = "beats cheats"
 _VALUE = re.compile(r"(?P<sign>>=|<=)\s*(?P<threshold>[-+]?\d+(?:\.\d+)?)")
 _INTERVAL = re.compile(r"interval (?P<negation>not )?(?P<sign>[<>])\s*(?P<threshold>[-+]?\d+(?:\.\d+)?)")
+ROUNDING = 1e-6
+"""Nearer than this, two cosines differ by rounding alone."""
 FORMS = '">= 0.02", "<= 0.05", "interval > 0", "interval < 0", "interval not < 0" or "beats cheats"'
 
 
@@ -33,7 +35,7 @@ class Rule:
             return value >= self.threshold if self.sign == ">=" else value <= self.threshold
         if low is None or high is None:
             return None
-        beyond = low > self.threshold if self.sign == ">" else high < self.threshold
+        beyond = low > self.threshold + ROUNDING if self.sign == ">" else high < self.threshold - ROUNDING
         return beyond is not self.negated
 
 

@@ -18,7 +18,6 @@ from lvmcore.errors import LvmError, MachineError, nearest
 from lvmcore.files import to_json, write_whole
 
 SCHEMA = 1
-STATUSES = ("running", "finished", "collapsed", "gate-failed", "interrupted", "failed")
 
 DEFAULT_PROTOCOL = "5cat"
 """The protocol whose figures a run is known by: those of evaluation.json."""
@@ -122,7 +121,7 @@ class Run:
         except OSError:
             return False
         try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            fcntl.flock(handle, fcntl.LOCK_SH | fcntl.LOCK_NB)
         except OSError:
             return True
         finally:

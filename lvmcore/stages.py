@@ -20,6 +20,10 @@ Sampler = Callable[[int, torch.Generator], Tensor]
 """(epoch, generator) → the windows of the epoch in training order (W',)."""
 
 
+BeginSchedule = Callable[[Optimizer, int], LRScheduler]
+"""(optimizer, steps of the course that are done) → the course over what is left of it."""
+
+
 def generator_of(seed: int, epoch: int) -> torch.Generator:
     """What the order of an epoch is drawn from: the same for a seed, whatever was drawn before."""
     return torch.Generator().manual_seed(seed * 1_000_003 + epoch)
@@ -34,7 +38,7 @@ class PreparedStage:
     sampler: Sampler
     steps: int
     """Steps of an epoch."""
-    schedule: Callable[[Optimizer], LRScheduler] | None
+    schedule: BeginSchedule | None
     """Begins the learning rate's course; None where that of the stage before goes on."""
 
 
@@ -55,12 +59,13 @@ def prepare(variant: Variant, windows: Windows, registry: Registry, seed: int) -
             objective.active(epoch := epoch + 1)
     lengths = [stage.epochs * count for stage, count in zip(plan, steps, strict=True)]
 
-    def begin(number: int) -> Callable[[Optimizer], LRScheduler] | None:
+    def begin(number: int) -> BeginSchedule | None:
         """A schedule runs until the next one begins, or to the end."""
         schedule = schedules[number]
         if schedule is None:
             return None
         end = next((i for i in range(number + 1, len(plan)) if schedules[i] is not None), len(plan))
-        return lambda optimizer: schedule.build(optimizer, sum(lengths[number:end]), steps[number])
+        total = sum(lengths[number:end])
+        return lambda optimizer, done: schedule.build(optimizer, max(total - done, 1), steps[number])
 
     return [PreparedStage(plan[i], objectives[i], samplers[i], steps[i], begin(i)) for i in range(len(plan))]

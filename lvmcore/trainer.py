@@ -20,7 +20,7 @@ from lvmcore.precision import autocast
 from lvmcore.records import EpochRecord
 from lvmcore.registry import Registry
 from lvmcore.runs import Run
-from lvmcore.stages import PreparedStage, generator_of, prepare
+from lvmcore.stages import BeginSchedule, PreparedStage, generator_of, prepare
 from lvmcore.step import Step
 from lvmcore.variants import BEST, SettledStage, Variant
 
@@ -42,7 +42,6 @@ class Conditions:
     size: str = "full"
     on_collapse: str = "stop"
     """stop, rollback (best weights again, half the learning rate) or continue"""
-    device: torch.device = attrs.field(factory=lambda: torch.device("cpu"))
 
 
 @attrs.frozen
@@ -75,13 +74,15 @@ class Trainer:
         self.val_windows = corpus.windows("val", CONTEXT).require("validation")
         self.stages = prepare(variant, self.train_windows, registry, conditions.seed)
         self.recipe = variant.plan[0].recipe
-        self.model = build_model(*self.recipe, corpus.dim, CONTEXT, registry, conditions.size).to(conditions.device)
+        self.model = build_model(*self.recipe, corpus.dim, CONTEXT, registry, conditions.size)
         for stage in variant.plan[1:]:
             self._rebuilt(stage)
         self.optimizer = torch.optim.AdamW(
             self.model.parameters(), lr=variant.lr, weight_decay=variant.weight_decay, fused=True
         )
         self.schedule: LRScheduler
+        self.course: BeginSchedule
+        self.course_lr, self.course_steps = variant.lr, 0
         self.epoch = 0
         self.records: list[dict[str, Any]] = []
         self.best: dict[str, Any] = {}
@@ -108,10 +109,16 @@ class Trainer:
         self.model, self.recipe = self._rebuilt(stage), stage.recipe
         self.objective, self.sampler, self.batch_size = prepared.objective, prepared.sampler, stage.batch_size
         if prepared.schedule:
-            for group in self.optimizer.param_groups:
-                group["lr"] = group["initial_lr"] = stage.lr
-            self.schedule = prepared.schedule(self.optimizer)
+            assert stage.lr is not None
+            self.course, self.course_steps, self.course_lr = prepared.schedule, 0, stage.lr
+            self._begin_course()
         self.tell("lvm_stage_started", run=self.run, stage=stage, steps_per_epoch=prepared.steps)
+
+    def _begin_course(self) -> None:
+        """Start the learning rate on what is left of its course."""
+        for group in self.optimizer.param_groups:
+            group["lr"] = group["initial_lr"] = self.course_lr
+        self.schedule = self.course(self.optimizer, self.course_steps)
 
     def _rebuilt(self, stage: SettledStage) -> LatentVectorModel:
         """The model under a stage's recipe; itself, where that is the same."""
@@ -149,6 +156,7 @@ class Trainer:
         for number, index in enumerate(batches):
             values, norm = self._step(self.train_windows.take(index), record if number in probes else None)
             record.step(values, norm, len(index))
+            self.course_steps += 1
             if not norm.isfinite():
                 record.event(f"the gradient is not finite at step {number + 1}")
                 break
@@ -182,7 +190,7 @@ class Trainer:
 
     def _forward(self, context: Tensor) -> Tensor:
         """Raw prediction in float32, whatever the model computes in."""
-        with autocast(self.conditions.precision, self.conditions.device):
+        with autocast(self.conditions.precision):
             return self.model(context).float()
 
     def _predict(self, context: Tensor, _: Tensor) -> Tensor:
@@ -207,6 +215,7 @@ class Trainer:
             "run": self.run.path.name,
             "variant": self.variant.name,
             "corpus": {"name": self.corpus.info.name, "digest": self.corpus.digest},
+            "data": self.variant.data,
             "best": self.best,
             "val_cos": record["val_cos"],
             "parameters": self.model.parameter_count,
@@ -220,12 +229,16 @@ class Trainer:
         """The best weights so far, from the disk: a later stage may have changed the recipe since."""
         if not self.best:
             return None
-        return load_model(self.run.model_file, self.registry)[0].to(self.conditions.device)
+        return load_model(self.run.model_file, self.registry)[0]
 
     def _roll_back(self) -> None:
         """After a collapse: the best weights, no moments, half the learning rate."""
         if best := self._best_model():
             self.model.load_state_dict(best.state_dict())
         self.optimizer.state.clear()
-        for group in self.optimizer.param_groups:
-            group["lr"] /= 2
+        if isinstance(self.schedule, ReduceLROnPlateau):
+            for group in self.optimizer.param_groups:
+                group["lr"] /= 2
+        else:  # it computes the rate of every step, and would undo a change: what is left of the course begins anew
+            self.course_lr /= 2
+            self._begin_course()

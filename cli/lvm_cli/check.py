@@ -99,11 +99,10 @@ def _versions() -> str:
 
 
 def _processor() -> str:
-    import torch
 
     from lvmcore.precision import processor_name, resolve
 
-    chosen = resolve("auto", torch.device("cpu"))
+    chosen = resolve("auto")
     reason = "native" if chosen == "bf16" else "no native bf16 product"
     return f"{processor_name()}, {os.cpu_count()} cores; --precision auto takes {chosen} ({reason})"
 

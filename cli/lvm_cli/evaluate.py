@@ -83,7 +83,7 @@ def command(
     run = None if _is_predictor(what, registry) or Path(what).suffix == ".safetensors" else find_run(what, root)
     variant = run.record.get("variant", {}) if run else {}
     corpus = open_corpus(data or variant.get("data") or base.data, registry)
-    if run and not data and run.record["corpus"]["digest"] != corpus.digest:
+    if run and not data and run.record.get("corpus", {}).get("digest", corpus.digest) != corpus.digest:
         click.echo(f"lvm: note: '{variant['data']}' is no longer what the run was trained on", err=True)
     predictor, context = _predictor(what, run, corpus, registry, precision)
     settings = Settings(
@@ -121,7 +121,6 @@ def _is_predictor(what: str, registry: Registry) -> bool:
 
 def _predictor(what: str, run: Run | None, corpus: Corpus, registry: Registry, precision: str) -> tuple[Predictor, int]:
     """The predictor and the length of its context."""
-    import torch
 
     from lvmcore.evaluation.fivecat import predictor_of_model, yardstick
     from lvmcore.model import load_model
@@ -141,4 +140,4 @@ def _predictor(what: str, run: Run | None, corpus: Corpus, registry: Registry, p
             fix="--data, another corpus",
         )
     name = run.path.name if run else header.get("run", file.stem)
-    return predictor_of_model(name, model, resolve(precision, torch.device("cpu"))), model.shape.context
+    return predictor_of_model(name, model, resolve(precision)), model.shape.context

@@ -12,18 +12,18 @@ import click
 from lvmcore.errors import LvmError, nearest
 
 COMMANDS = {
-    "run": "run",
-    "eval": "evaluate",
-    "compare": "compare",
-    "runs": "runs",
-    "list": "list",
-    "show": "show",
-    "plugins": "plugins",
-    "check": "check",
-    "new": "new",
-    "data": "data",
+    "run": ("run", "Train a variant, evaluate it, and add a row to the comparison."),
+    "eval": ("evaluate", "Evaluate a model or a yardstick with 5CAT."),
+    "compare": ("compare", "Set runs side by side."),
+    "runs": ("runs", "List the runs, with their status."),
+    "list": ("list", "List components, variants and gate profiles."),
+    "show": ("show", "Show a component, a variant, a run or a file."),
+    "plugins": ("plugins", "List the plugins, and why one failed."),
+    "check": ("check", "Check the installation."),
+    "new": ("new", "Begin a plugin of one's own."),
+    "data": ("data", "Make corpora."),
 }
-"""Command → module of this package, imported when it is needed."""
+"""Command → module of this package, imported when the command is asked for, and what `lvm --help` says of it."""
 
 USER, PROGRAM = 2, 3
 
@@ -37,7 +37,11 @@ class Commands(click.Group):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         if cmd_name not in COMMANDS:
             return None
-        return import_module(f"lvm_cli.{COMMANDS[cmd_name]}").command
+        return import_module(f"lvm_cli.{COMMANDS[cmd_name][0]}").command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, said) for name, (_, said) in COMMANDS.items()])
 
     def resolve_command(self, ctx: click.Context, args: list[str]):
         if args and not args[0].startswith("-") and args[0] not in COMMANDS:

@@ -35,7 +35,7 @@ class Chunk:
         """Unit predictions (B, D) float32; one that is not finite becomes 0, whose cosine with everything is 0."""
         raw = self.predictor(context, self.batch.target if target is None else target).float()
         norm = raw.norm(dim=-1, keepdim=True)
-        unit, broken = raw / norm.clamp_min(_TINY), ~norm.isfinite()
+        unit, broken = raw / norm.clamp_min(_TINY), ~(norm.isfinite() & (norm > _TINY))
         return torch.where(broken, 0.0, unit) if broken.any() else unit
 
     @cached_property

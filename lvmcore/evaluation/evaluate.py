@@ -33,9 +33,13 @@ class Predictor:
 
 
 def evaluation_windows(
-    corpus: Corpus, splits: Sequence[str], context: int, limit: int | None = None
+    corpus: Corpus, splits: Sequence[str], context: int, limit: int | None = None, spread: bool = True
 ) -> dict[str, Windows]:
-    """The first `limit` windows of each split that has any.
+    """The windows of each split that has any.
+
+    Args:
+        limit: at most so many a split.
+        spread: evenly over the split, and so over its articles; else the first.
 
     Raises:
         LvmError: where no split has one.
@@ -44,7 +48,15 @@ def evaluation_windows(
     kept = {split: windows for split, windows in found.items() if len(windows)}
     if not kept:
         found[splits[0]].require("evaluation")
-    return {split: attrs.evolve(windows, targets=windows.targets[:limit]) for split, windows in kept.items()}
+    if limit is None:
+        return kept
+    return {split: _limited(windows, limit, spread) for split, windows in kept.items()}
+
+
+def _limited(windows: Windows, limit: int, spread: bool) -> Windows:
+    count = min(limit, len(windows))
+    chosen = torch.arange(count) * len(windows) // count if spread else torch.arange(count)
+    return attrs.evolve(windows, targets=windows.targets[chosen])
 
 
 @torch.inference_mode()

@@ -71,7 +71,7 @@ def predictor_of_model(name: str, model: torch.nn.Module, precision: str = "fp32
     """A trained model; call it with `model.eval()` done."""
 
     def predict(context: Tensor, _: Tensor) -> Tensor:
-        with autocast(precision, context.device):
+        with autocast(precision):
             return model(context)
 
     return Predictor(name, predict)
@@ -129,7 +129,9 @@ class Evaluator:
         names = [settings.profile, CAUSAL] if self.protocol.resamples else [settings.profile]
         self.checks = checks_of(registry) if self.protocol.resamples else []
         self.profiles = {name: profile_of(name, catalogue, registry, settings.context) for name in names}
-        self.windows = evaluation_windows(corpus, settings.splits, settings.context, settings.max_windows)
+        self.windows = evaluation_windows(
+            corpus, settings.splits, settings.context, settings.max_windows, spread=self.protocol.spread
+        )
         self.total = sum(map(len, self.windows.values()))
         self.cheats = {found.name for found in yardsticks(registry)} - {ORACLE}
         self.warnings = self._warnings()

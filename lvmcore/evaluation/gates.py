@@ -7,7 +7,7 @@ from typing import Any, get_type_hints
 
 from lvmcore.errors import LvmError, unknown
 from lvmcore.evaluation.result import Condition, GateResult, SplitResult, figures_of
-from lvmcore.rules import Gate
+from lvmcore.rules import ROUNDING, Gate
 
 Outcome = tuple[bool | None, str]
 """Whether a gate holds (None: not measurable), and why it does not; no reason where it is about nothing."""
@@ -96,7 +96,7 @@ def _against_cheats(gate: Gate, place: str, measured: dict[str, Any]) -> Outcome
     figures = {cheat: found.get(f"{gate.letter}.{gate.figure}") for cheat, found in cheats.items()}
     if not figures or any(figure is None or figure["low"] is None for figure in figures.values()):
         return None, f"{place} has no paired interval"
-    unbeaten = {cheat: figure for cheat, figure in figures.items() if figure["low"] <= 0}
+    unbeaten = {cheat: figure for cheat, figure in figures.items() if figure["low"] <= ROUNDING}
     said = ", ".join(f"{cheat} ({figure['value']:+.3f})" for cheat, figure in unbeaten.items())
     return not unbeaten, f"{place} does not beat {said}"
 

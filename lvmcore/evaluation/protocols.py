@@ -24,6 +24,8 @@ class Protocol:
     offsets: Callable[[int], list[str]]
     resamples: int
     """0: figures without intervals."""
+    spread: bool = True
+    """Whether a limited number of windows is spread over the split; else it is the first."""
 
 
 FIVECAT = Protocol(
@@ -39,7 +41,7 @@ FIVECAT = Protocol(
     offsets.offset_names,
     resamples=1000,
 )
-FIVECAT_2025 = Protocol("5cat-2025", legacy.tests, legacy.offset_names, resamples=0)
+FIVECAT_2025 = Protocol("5cat-2025", legacy.tests, legacy.offset_names, resamples=0, spread=False)
 
 PROTOCOLS = {protocol.name: protocol for protocol in (FIVECAT, FIVECAT_2025)}
 

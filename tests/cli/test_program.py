@@ -130,3 +130,14 @@ def test_an_npz_file_is_imported_and_trained_on(lvm: Lvm, tmp_path: Path) -> Non
     assert "200 chunks of width 8 in 20 articles" in printed
     lvm("run", "--arch", "amn", "--size", "toy", "--epochs", "1", "--data", "new.safetensors")
     assert "must be imported first" in lvm("run", "--data", "old.npz", status=2).stderr
+
+
+def test_auto_is_the_same_precision_in_training_and_evaluation(
+    lvm: Lvm, small: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("lvmcore.precision.processor_flags", lambda: {"avx512_bf16"})
+    auto, bf16, fp32 = (
+        json.loads(lvm(*TOY, small, "--precision", choice, "--json").stdout) for choice in ("auto", "bf16", "fp32")
+    )
+    assert auto["precision"] == "bf16"
+    assert auto["evaluation"]["splits"] == bf16["evaluation"]["splits"] != fp32["evaluation"]["splits"]

@@ -44,6 +44,19 @@ def test_what_was_reported_stands_below_its_run_and_is_never_ranked(tmp_path: Pa
     assert [row.kind for row in compare(all_runs(tmp_path)).rows] == ["run", "run"]
 
 
+def test_only_figures_of_the_same_windows_are_ranked_together(tmp_path: Path) -> None:
+    run = run_of(tmp_path, "whole")
+    for name, changes in (("other", {"corpus": {"name": "wiki", "digest": "y"}}), ("limited", {"max_windows": 10})):
+        one = run_of(tmp_path, name)
+        one.write_evaluation({**(one.evaluation() or {}), **changes, "splits": {"val": {"cosine": {"value": 0.9}}}})
+    low = run_of(tmp_path, "low")
+    low.write_evaluation({**(low.evaluation() or {}), "splits": {"val": {"cosine": {"value": 0.5}}}})
+    comparison = compare(all_runs(tmp_path))
+    assert [row.model for row in comparison.rows if comparison.is_best(row, "val_cos")] == ["whole"]
+    run.write_evaluation({**(run.evaluation() or {}), "corpus": {"name": "kjv", "digest": "z"}})
+    assert {row.model: row.corpus for row in compare(all_runs(tmp_path)).rows}["whole"] == "kjv"
+
+
 def test_details_tell_what_happened_and_when(tmp_path: Path) -> None:
     stage = {"name": "A", "epochs": 2, "gates": None}
     variant = {"arch": "amn", "loss": "mse+dir:0.1,start=2", "inputs": "", "sampler": "full", "stages": [stage]}

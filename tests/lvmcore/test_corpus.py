@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+import safetensors
 import safetensors.numpy
 import torch
 from conftest import MakeCorpus
@@ -275,3 +277,14 @@ def test_every_bundled_corpus_is_whole_and_has_windows_in_every_split(registry: 
         assert corpus.info.licence != "unknown"
         assert all(len(corpus.windows(split)) > 500 for split in SPLITS)
     assert size < 20_000_000
+
+
+def test_a_corpus_is_what_its_digest_says(small: Path, tmp_path: Path) -> None:
+    held = safetensors.numpy.load_file(small)
+    with safetensors.safe_open(str(small), framework="numpy") as file:
+        metadata = file.metadata()
+    held["vectors"] = np.random.default_rng(0).normal(size=held["vectors"].shape).astype(np.float16)
+    safetensors.numpy.save_file(held, tmp_path / "forged.safetensors", metadata)
+    assert Corpus.open(small).digest == json.loads(metadata["lvm"])["digest"]
+    with pytest.raises(LvmError, match="do not match the digest"):
+        _ = Corpus.open(tmp_path / "forged.safetensors").digest

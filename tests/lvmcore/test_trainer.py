@@ -153,6 +153,27 @@ def test_a_rollback_goes_on_from_the_best_weights_without_moments(
     assert seen == [True, 0]
 
 
+@pytest.mark.parametrize("schedule", ["plateau", "constant", "warmup-cosine:1"])
+def test_a_rollback_halves_the_rate_under_every_schedule(
+    schedule: str, variant: Variant, corpus: Corpus, tmp_path: Path
+) -> None:
+    highest: dict[int, float] = {}
+
+    class Listener:
+        def __init__(self, trainer: Trainer) -> None:
+            self.trainer = trainer
+
+        @hookimpl
+        def lvm_step_finished(self, run: Run, step: int, terms: dict[str, torch.Tensor]) -> None:
+            rate = self.trainer.optimizer.param_groups[0]["lr"]
+            highest[self.trainer.epoch] = max(rate, highest.get(self.trainer.epoch, 0))
+
+    variant = attrs.evolve(variant, loss="poison", epochs=6, lr=1e-2, schedule=schedule)
+    train(variant, corpus, poisoned(3, 10.0), tmp_path, listener=Listener, on_collapse="rollback")
+    assert max(highest[epoch] for epoch in (1, 2, 3)) == pytest.approx(1e-2, rel=0.1)
+    assert 0 < max(highest[epoch] for epoch in (4, 5, 6)) <= 5e-3 * 1.0001
+
+
 @pytest.mark.parametrize(
     ("cosines", "collapsed"),
     [
@@ -184,8 +205,8 @@ def test_auto_takes_bf16_only_where_the_processor_multiplies_it(
     flags: set[str], chosen: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(precision, "processor_flags", lambda: flags)
-    assert precision.resolve("auto", torch.device("cpu")) == chosen
-    assert precision.resolve("bf16", torch.device("cpu")) == "bf16"
+    assert precision.resolve("auto") == chosen
+    assert precision.resolve("bf16") == "bf16"
 
 
 @pytest.mark.parametrize(
@@ -209,7 +230,7 @@ def test_the_flags_are_read_from_what_linux_says_of_the_processor(
         return cpuinfo
 
     monkeypatch.setattr(Path, "read_text", read_text)
-    assert precision.resolve("auto", torch.device("cpu")) == chosen
+    assert precision.resolve("auto") == chosen
 
 
 def test_training_in_bf16_records_finite_figures(
@@ -218,3 +239,8 @@ def test_training_in_bf16_records_finite_figures(
     outcome, run, _ = train(attrs.evolve(variant, epochs=1), corpus, registry, tmp_path, precision="bf16")
     assert outcome.status == "finished"
     assert 0 < run.epochs()[0]["loss"] < 10
+
+
+def test_a_precision_that_is_not_resolved_is_refused() -> None:
+    with pytest.raises(ValueError, match="must be resolved"):
+        precision.autocast("auto")
