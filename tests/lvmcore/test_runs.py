@@ -30,7 +30,7 @@ def evaluation(cosine: float, corpus: str = "wiki", protocol: str = "5cat") -> d
     document = {"splits": {"val": val}, "gates": gates}
     return {
         "protocol": protocol,
-        "corpus": {"name": corpus, "digest": "d"},
+        "corpus": {"name": corpus, "digest": f"sha256:{corpus}"},
         **document,
         "yardsticks": {"copy-last": document},
     }
