@@ -205,16 +205,16 @@ def test_files_of_one_name_are_told_apart_by_their_folders(tmp_path: Path) -> No
     assert registry.find("loss", parse_one("third")).plugin.origin == str(files[2])
 
 
-def test_two_entries_of_one_name_leave_the_first_as_it_is(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_second_entry_of_one_name_leaves_the_first_as_it_is(site: Site) -> None:
     site.install("lvm-good", GOOD.format(name="first"))
-    other = site.folder / "other"
-    other.mkdir()
-    monkeypatch.syspath_prepend(str(other))
+    (site.folder / "plugin_of_second.py").write_text(GOOD.format(name="second"))
     (site.folder / "lvm_good-1.2.dist-info" / "entry_points.txt").write_text(
-        "[lvm]\nlvm-good = plugin_of_lvm_good\nlvm_good = plugin_of_lvm_good\n"
+        "[lvm]\nlosses = plugin_of_lvm_good\nlosses = plugin_of_second\n"
     )
     registry = Registry(Plugins())
-    assert registry.find("loss", parse_one("first")).plugin.name == "lvm-good"
+    assert registry.find("loss", parse_one("first")).plugin.status == "ok"
+    (failed,) = registry.plugins.failed
+    assert (failed.origin, failed.reason) == ("plugin_of_second", "there is another plugin lvm-good/losses")
 
 
 def test_the_first_option_of_an_input_is_a_number(site: Site) -> None:
