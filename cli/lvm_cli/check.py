@@ -13,7 +13,15 @@ from rich.markup import escape
 from rich.table import Table
 
 from lvm_cli.console import console
-from lvm_cli.options import json_option, open_catalogue, open_registry, plugin_options, print_json, registry_option
+from lvm_cli.options import (
+    examine,
+    json_option,
+    open_catalogue,
+    open_registry,
+    plugin_options,
+    print_json,
+    registry_option,
+)
 from lvmcore.errors import LvmError
 from lvmcore.registry import KINDS, Registry
 
@@ -108,6 +116,7 @@ def _processor() -> str:
 
 
 def _plugins(registry: Registry) -> str:
+    examine(registry)
     counts = {kind.plural: len(registry.all(kind.name)) for kind in KINDS.values()}
     if broken := registry.plugins.failed:
         raise LvmError("; ".join(f"{p.dist}/{p.name}: {p.reason}" for p in broken), fix="lvm plugins")

@@ -15,7 +15,7 @@ from lvmcore.catalogue import Catalogue, default_files, load_catalogue
 from lvmcore.errors import LvmError
 from lvmcore.files import to_json
 from lvmcore.plugins import Plugins
-from lvmcore.registry import Registry
+from lvmcore.registry import KINDS, Registry
 
 LOCAL = Path("registry.toml")
 """Variants of one's own, beside the runs."""
@@ -85,6 +85,16 @@ def open_catalogue(registry: Registry, registries: tuple[Path, ...] = ()) -> Cat
     catalogue = load_catalogue([*default_files(), *plugged_files(registry), *local, *registries])
     catalogue.absent = registry.plugins.absent()
     return catalogue
+
+
+def examine(registry: Registry) -> None:
+    """Ask the plugins for all that they give, which is what brings a broken one to light."""
+    from lvmcore.evaluation.checks import checks_of
+
+    for kind in KINDS:
+        registry.all(kind)
+    checks_of(registry)
+    plugged_files(registry)
 
 
 def plugged_files(registry: Registry) -> list[Path]:

@@ -11,7 +11,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from lvm_cli.console import console
-from lvm_cli.options import json_option, open_registry, plugged_files, plugin_options, print_json
+from lvm_cli.options import examine, json_option, open_registry, plugin_options, print_json
 from lvmcore.plugins import Plugin
 from lvmcore.registry import KINDS
 
@@ -33,10 +33,10 @@ def command(files: tuple[Path, ...], without: tuple[str, ...], requirements: boo
         click.echo("\n".join(pins(registry.plugins.found)))
         return
     gives: dict[int, list[str]] = {}
-    for kind in KINDS.values():  # asking for every kind is what brings a broken component to light
-        for found in registry.all(kind.name):
+    examine(registry)
+    for kind in KINDS:
+        for found in registry.all(kind):
             gives.setdefault(id(found.plugin), []).append(found.name)
-    plugged_files(registry)
     plugins = registry.plugins.found
     if as_json:
         print_json([{**attrs.asdict(p), "components": gives.get(id(p), [])} for p in plugins])

@@ -193,6 +193,8 @@ def test_a_check_without_a_letter_of_its_own_is_its_plugins_fault(lvm: Lvm, smal
         ("G", "raise RuntimeError('bad day')", "RuntimeError: bad day"),
     ):
         Path("b.py").write_text(CHECK.format(name="second", letter=letter, build=build, test="pass"))
+        rows = {row["name"]: row for row in json.loads(lvm("plugins", *words[4:8], "--json").stdout)}
+        assert (rows["b"]["status"], rows["b"]["reason"]) == ("FAILED", f"check 'second': {reason}")
         document = json.loads(lvm(*words, "--json").stdout)
         (said,) = [said for said in document["warnings"] if "second" in said]
         assert said == f"plugin b.py/b failed: check 'second': {reason}"
