@@ -23,15 +23,17 @@ class Catalogue:
     variants: dict[str, Variant] = attrs.field(factory=dict)
     profiles: dict[str, tuple[Gate, ...]] = attrs.field(factory=dict)
     origins: dict[tuple[str, str], str] = attrs.field(factory=dict)
+    absent: str = ""
+    """Which plugins may own a name that is not here."""
 
     def variant(self, name: str) -> Variant:
         if name not in self.variants:
-            raise unknown("variant", name, self.variants, where=None, fix="lvm list variants")
+            raise unknown("variant", name, self.variants, where=None, fix=f"lvm list variants{self.absent}")
         return self.variants[name]
 
     def profile(self, name: str) -> tuple[Gate, ...]:
         if name not in self.profiles:
-            raise unknown("gate profile", name, self.profiles, where="--gates", fix="lvm list gates")
+            raise unknown("gate profile", name, self.profiles, where="--gates", fix=f"lvm list gates{self.absent}")
         return self.profiles[name]
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable
 from difflib import get_close_matches
 
@@ -33,6 +34,16 @@ class MachineError(LvmError):
     """Something outside the user's command failed, such as a full disk. The program exits with 3."""
 
     exit_status = 3
+
+
+def strict() -> bool:
+    """Whether what a plugin does wrong ends the program (LVM_STRICT=1) instead of being written down."""
+    return os.environ.get("LVM_STRICT") == "1"
+
+
+def because(problem: BaseException) -> str:
+    """What was raised, in one line."""
+    return problem.what if isinstance(problem, LvmError) else f"{type(problem).__name__}: {problem}"
 
 
 def nearest(name: str, choices: Iterable[str]) -> str | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import platform
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
 import attrs
@@ -13,7 +14,7 @@ import torch
 from lvmcore.catalogue import Catalogue
 from lvmcore.corpora import open_corpus
 from lvmcore.corpus import Corpus
-from lvmcore.errors import LvmError
+from lvmcore.errors import LvmError, because
 from lvmcore.evaluation.fivecat import (
     CAUSAL,
     Evaluation,
@@ -76,7 +77,7 @@ class Experiment:
         except KeyboardInterrupt:
             self._finish(run, "interrupted", f"stopped by the user {phase or f'in epoch {trainer.epoch}'}")
             raise
-        except Exception as problem:
+        except (Exception, SystemExit) as problem:  # a loss may try to exit
             self._failed(run, problem)
             raise
         finally:
@@ -139,12 +140,9 @@ class Experiment:
         run.record["warnings"] = list(self.registry.plugins.listeners.faults.values())
         run.finish(status, reason)
 
-    def _failed(self, run: Run, problem: Exception) -> None:
-        try:
-            reason = problem.what if isinstance(problem, LvmError) else f"{type(problem).__name__}: {problem}"
-            self._finish(run, "failed", reason)
-        except LvmError:
-            pass  # the disk is full: the folder stays marked as running, and reads as interrupted
+    def _failed(self, run: Run, problem: BaseException) -> None:
+        with suppress(LvmError):  # the disk is full: the folder stays marked as running, and reads as interrupted
+            self._finish(run, "failed", because(problem))
 
 
 def below_copy_last(document: dict[str, Any]) -> str:

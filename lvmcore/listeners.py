@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import os
 import traceback
 from typing import Any
 
 import pluggy
+
+from lvmcore.errors import because, strict
 
 
 class Listeners:
@@ -28,11 +29,11 @@ class Listeners:
                 continue
             try:
                 implementation.function(*(facts[argument] for argument in implementation.argnames))
-            except Exception as problem:
-                if os.environ.get("LVM_STRICT") == "1":
+            except (Exception, SystemExit) as problem:  # a listener may try to exit
+                if strict():
                     raise
                 place = traceback.extract_tb(problem.__traceback__)[-1]
                 self.faults[name] = (
                     f"{name} failed to listen to {hook} and was left out: "
-                    f"{type(problem).__name__}: {problem} ({place.filename}:{place.lineno})"
+                    f"{because(problem)} ({place.filename}:{place.lineno})"
                 )

@@ -23,7 +23,7 @@ import attrs
 import pluggy
 
 from lvmcore import hookspecs
-from lvmcore.errors import LvmError, nearest, unknown
+from lvmcore.errors import LvmError, nearest, strict, unknown
 from lvmcore.listeners import Listeners
 from lvmcore.requirements import unmet
 
@@ -69,7 +69,7 @@ class Plugin:
         reason = problem if isinstance(problem, str) else f"{type(problem).__name__}: {problem}"
         if self.status != "FAILED":  # what went wrong first is what to mend first
             self.status, self.reason = "FAILED", " ".join(reason.split())
-        if os.environ.get("LVM_STRICT") == "1":
+        if strict():
             raise LvmError(
                 f"plugin '{self.name}' failed: {self.reason}",
                 where=self.origin,
@@ -108,7 +108,10 @@ class Plugins:
                 plugin.fail(reason)
             else:
                 self._load(plugin, entry.load)
+        named: dict[Path, Path] = {}
         for file in files:
+            named.setdefault(file.resolve(), file)  # one that is named twice is one plugin
+        for file in named.values():
             self._load_file(file)
         for name in without:
             if not any(plugin.answers_to(name) for plugin in self.found):
@@ -123,6 +126,16 @@ class Plugins:
     @property
     def failed(self) -> list[Plugin]:
         return [plugin for plugin in self.found if plugin.status == "FAILED"]
+
+    def absent(self) -> str:
+        """Who may own a name that nobody gives: to stand behind what an error advises."""
+        said = ""
+        if self.failed:
+            names = ", ".join(f"{plugin.label} ({plugin.reason})" for plugin in self.failed)
+            said += f"; these plugins failed to load and may own it: {names}"
+        if off := [plugin.label for plugin in self.found if plugin.status == "off"]:
+            said += f"; these plugins are left out and may own it: {', '.join(off)}"
+        return said
 
     def results(self, hook: str) -> Iterator[tuple[Plugin, Any]]:
         """Each item that the plugins' implementations of a hook give, with its plugin."""
@@ -140,7 +153,7 @@ class Plugins:
     def _load_file(self, file: Path) -> None:
         if not file.is_file():
             raise LvmError("there is no such plugin file", where=f"--plugin {file}")
-        plugin = Plugin(file.stem, file.name, FILE, str(file))
+        plugin = Plugin(file.stem, self._dist_of(file), FILE, str(file))
         self.found.append(plugin)
 
         def load() -> ModuleType:
@@ -160,7 +173,19 @@ class Plugins:
         if plugin.status == "FAILED":  # it was asked for by name, so it must work
             raise LvmError(f"the plugin file cannot be loaded: {plugin.reason}", where=f"--plugin {file}")
 
+    def _dist_of(self, file: Path) -> str:
+        """What stands for the distribution of a file: its name, with as many folders before it as tell it apart."""
+        taken = {plugin.dist for plugin in self.found}
+        parts = file.resolve().parts[1:]
+        names = [file.name, *("-".join(parts[-count:]) for count in range(2, len(parts) + 1))]
+        # without what an expression has no room for, since `dist/name` must be one
+        fit = (re.sub(r"[^\w.-]+|^[.-]+", "_", name) for name in names)
+        return next((name for name in fit if name not in taken), _module_name(file))
+
     def _load(self, plugin: Plugin, load: Callable[[], Any]) -> None:
+        if self.manager.has_plugin(plugin.label):
+            plugin.fail(f"there is another plugin {plugin.label}")
+            return
         try:
             with redirect_stdout(sys.stderr):
                 module = load()
@@ -171,8 +196,10 @@ class Plugins:
             self._drop(plugin)
             plugin.fail(problem)
             return
-        plugin.hooks = [caller.name for caller in self.manager.get_hookcallers(module) or []]
-        if fault := _fault(module, plugin.hooks):
+        callers = self.manager.get_hookcallers(module) or []
+        plugin.hooks = [caller.name for caller in callers]
+        own = [found for caller in callers for found in caller.get_hookimpls() if found.plugin is module]
+        if fault := _fault(module, plugin.hooks) or _wrapper(own):
             self._drop(plugin)
             plugin.fail(fault)
 
@@ -198,6 +225,12 @@ def _fault(module: Any, hooks: list[str]) -> str:
         if inspect.isfunction(thing) and name in known and name not in hooks:
             return f"'{name}' is no hook without @hookimpl above it"
     return "" if hooks else "it has no function with @hookimpl above it"
+
+
+def _wrapper(implementations: Iterable[pluggy.HookImpl]) -> str:
+    """Say so where a hook is to be called around the others, or nothing."""
+    wrappers = [found.function.__name__ for found in implementations if found.wrapper or found.hookwrapper]
+    return f"lvm calls hooks one by one; '{wrappers[0]}' is a wrapper" if wrappers else ""
 
 
 def _module_name(file: Path) -> str:

@@ -7,6 +7,7 @@ imports none.
 from __future__ import annotations
 
 import inspect
+import os
 from pathlib import Path
 from typing import Any
 
@@ -73,7 +74,7 @@ class Registry:
         if kind not in self._kinds:
             self._kinds[kind] = []
             for plugin, item in self.plugins.results(KINDS[kind].hook):
-                if problem := _fault(item):
+                if problem := _fault(kind, item):
                     plugin.fail(f"{KINDS[kind].hook}: {problem}")
                     continue
                 if any(one.plugin is plugin and one.name == item[0] for one in self._kinds[kind]):
@@ -101,11 +102,7 @@ class Registry:
                 where=where or str(term),
                 fix=f"lvm list {plural}",
             )
-            if broken := self.plugins.failed:
-                names = ", ".join(f"{plugin.label} ({plugin.reason})" for plugin in broken)
-                error.fix = f"{error.fix}; these plugins failed to load and may own it: {names}"
-            if off := [plugin.label for plugin in self.plugins.found if plugin.status == "off"]:
-                error.fix = f"{error.fix}; these plugins are left out and may own it: {', '.join(off)}"
+            error.fix = f"{error.fix}{self.plugins.absent()}"
             raise error
         dists = list(dict.fromkeys(one.plugin.dist for one in found))
         owners = list(dict.fromkeys(one.plugin.label for one in found))
@@ -118,6 +115,11 @@ class Registry:
             expected=f"one owner: write {ways}" if len(dists) > 1 else "one component of a name",
             fix=f"leave one out with --no-plugin {self._shortest(found[-1].plugin)}",
         )
+
+    def key(self, found: Registered) -> str:
+        """What it goes by among all of its kind: its name, or `dist/name` where an earlier one has that."""
+        first = next(one for one in self.all(found.kind) if one.name == found.name)
+        return found.name if found is first else f"{found.plugin.dist}/{found.name}"
 
     def _shortest(self, plugin: Plugin) -> str:
         """The shortest name that means this plugin and no other."""
@@ -149,10 +151,16 @@ class Registry:
 
     def variant_files(self) -> list[tuple[Plugin, Path]]:
         """The TOML files that plugins bring."""
-        return [(plugin, Path(item)) for plugin, item in self.plugins.results("lvm_variants")]
+        files: list[tuple[Plugin, Path]] = []
+        for plugin, item in self.plugins.results("lvm_variants"):
+            if isinstance(item, str | os.PathLike):
+                files.append((plugin, Path(item)))
+            else:
+                plugin.fail(f"lvm_variants: the path of a file was expected, not {item!r}")
+        return files
 
 
-def _fault(item: Any) -> str:
+def _fault(kind: str, item: Any) -> str:
     """What is wrong with what a hook gave, or nothing."""
     if not (isinstance(item, tuple) and len(item) == 2 and isinstance(item[0], str)):
         return f"a pair (name, component class) was expected, not {item!r}"
@@ -166,11 +174,13 @@ def _fault(item: Any) -> str:
     if not callable(getattr(cls, "build", None)):
         return f"'{name}' has no method build"
     try:
-        options(cls)
+        known = options(cls)
     except Exception as problem:
         return f"the types of the options of '{name}' cannot be read: {problem}"
     try:
         cls()
     except Exception as problem:
         return f"the defaults of '{name}' are not valid: {problem.args[0] if problem.args else problem}"
+    if kind == "input" and known and known[0].type not in (int, float):
+        return f"the first option of '{name}', '{known[0].name}', is no number; its schedule multiplies it"
     return ""

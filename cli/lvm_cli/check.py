@@ -13,9 +13,16 @@ from rich.markup import escape
 from rich.table import Table
 
 from lvm_cli.console import console
-from lvm_cli.options import json_option, open_catalogue, open_registry, plugin_options, registry_option
+from lvm_cli.options import (
+    examine,
+    json_option,
+    open_catalogue,
+    open_registry,
+    plugin_options,
+    print_json,
+    registry_option,
+)
 from lvmcore.errors import LvmError
-from lvmcore.files import to_json
 from lvmcore.registry import KINDS, Registry
 
 
@@ -63,7 +70,7 @@ def _installation(registry: Registry, registries: tuple[Path, ...], as_json: boo
             out.print(text, markup=False)
     good = all(check["ok"] for check in found)
     if as_json:
-        click.echo(to_json({"schema": 1, "ok": good, "checks": found}))
+        print_json({"schema": 1, "ok": good, "checks": found})
     return good
 
 
@@ -75,7 +82,7 @@ def _controls(registry: Registry, registries: tuple[Path, ...], as_json: bool) -
         found = list(controls(registry, open_catalogue(registry, registries)))
     good = all(control.ok for control in found)
     if as_json:
-        click.echo(to_json({"schema": 1, "ok": good, "controls": [attrs.asdict(control) for control in found]}))
+        print_json({"schema": 1, "ok": good, "controls": [attrs.asdict(control) for control in found]})
         return good
     table = Table("control", "expected", "measured", "", box=box.SIMPLE_HEAD, pad_edge=False)
     for control in found:
@@ -108,6 +115,7 @@ def _processor() -> str:
 
 
 def _plugins(registry: Registry) -> str:
+    examine(registry)
     counts = {kind.plural: len(registry.all(kind.name)) for kind in KINDS.values()}
     if broken := registry.plugins.failed:
         raise LvmError("; ".join(f"{p.dist}/{p.name}: {p.reason}" for p in broken), fix="lvm plugins")
@@ -161,7 +169,7 @@ def _evaluator(registry: Registry, registries: tuple[Path, ...]) -> str:
     catalogue = open_catalogue(registry, registries)
     corpus = open_corpus(catalogue.variant("base").data, registry)
     document = evaluate(
-        yardstick("oracle", corpus, registry), corpus, registry, catalogue, Settings(max_windows=500)
+        yardstick("lvmcore/oracle", corpus, registry), corpus, registry, catalogue, Settings(max_windows=500)
     ).document
     passed = document["gates"]["passed"]
     cheats = {n: d["gates"] for n, d in document["yardsticks"].items() if n != "oracle"}

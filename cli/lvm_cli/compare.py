@@ -13,16 +13,20 @@ from lvm_cli.console import console
 from lvm_cli.options import open_catalogue, open_registry, plugin_options, registry_option, runs_option
 from lvmcore.comparison import compare
 from lvmcore.errors import LvmError
-from lvmcore.expression import parse_one
+from lvmcore.expression import Term, parse_one
 from lvmcore.files import to_json
+from lvmcore.plugins import CORE
 from lvmcore.runs import Run, all_runs, find_run
 
 COLOURS = {"better": "green", "worse": "red", "can't tell": "dim"}
 
+DEFAULT = "table"
+"""The format that is lvm's own, whoever else gives one of this name."""
+
 
 @click.command("compare")
 @click.argument("runs", nargs=-1, metavar="[RUN]...")
-@click.option("--format", "form", default="table", show_default=True, metavar="FORMAT", help="See lvm list reports.")
+@click.option("--format", "form", default=DEFAULT, show_default=True, metavar="FORMAT", help="See lvm list reports.")
 @click.option("--reported", is_flag=True, help="Set the published figures of the variants beside ours.")
 @click.option("--paired", is_flag=True, help="Two runs: their differences on the same windows, with intervals.")
 @registry_option
@@ -52,9 +56,10 @@ def command(
         _paired(found, form)
         return
     registry = open_registry(files, without)
-    report = registry.make("report", parse_one(form)).build()
+    term = Term(DEFAULT, dist=CORE) if form == DEFAULT else parse_one(form)
+    report = registry.make("report", term).build()
     published = open_catalogue(registry, registries).variants.values() if reported else None
-    if not found and form == "table" and not reported:
+    if not found and form == DEFAULT and not reported:
         click.echo(f"no runs in {root}/ yet; lvm run makes one")
         return
     shown = report(compare(found, published))

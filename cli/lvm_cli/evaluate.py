@@ -13,6 +13,7 @@ from lvm_cli.options import (
     open_catalogue,
     open_registry,
     plugin_options,
+    print_json,
     registry_option,
     runs_option,
 )
@@ -75,7 +76,6 @@ def command(
     """
     from lvmcore.corpora import open_corpus
     from lvmcore.evaluation.fivecat import Evaluator, Settings, save_columns
-    from lvmcore.files import to_json
 
     registry = open_registry(files, without)
     catalogue = open_catalogue(registry, registries)
@@ -102,7 +102,7 @@ def command(
         if protocol == DEFAULT_PROTOCOL:
             save_columns(run.path / "windows.safetensors", result.columns, evaluator.windows)
     if as_json:
-        click.echo(to_json(result.document))
+        print_json(result.document)
         return
     from lvm_cli.tables import beside, five_tests, reasons
 

@@ -12,12 +12,11 @@ from rich import box
 from rich.table import Table
 
 from lvm_cli.console import console
-from lvm_cli.options import json_option, open_catalogue, open_registry, plugin_options, registry_option
+from lvm_cli.options import json_option, open_catalogue, open_registry, plugin_options, print_json, registry_option
 from lvmcore.catalogue import Catalogue
 from lvmcore.comparison import approach
 from lvmcore.components import options, summary, write
 from lvmcore.errors import LvmError
-from lvmcore.files import to_json
 from lvmcore.registry import KINDS, Registry, kind_of
 from lvmcore.variants import BASE, Variant
 
@@ -42,7 +41,7 @@ def command(
     catalogue = open_catalogue(registry, registries)
     rows = [row for name in _wanted(kind) for row in _rows(name, registry, catalogue)]
     if as_json:
-        click.echo(to_json(rows))
+        print_json(rows)
         return
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
     for name in ("kind", "name", "options", "plugin"):

@@ -67,7 +67,7 @@ def main() -> None:
     """Run the program; exit with 0 done, 1 strict and not passed, 2 the user's mistake, 3 the program's."""
     debug = "--debug" in sys.argv[1:]
     try:
-        sys.exit(cli.main(prog_name="lvm", standalone_mode=False) or 0)
+        status = cli.main(prog_name="lvm", standalone_mode=False) or 0
     except LvmError as problem:
         _say(str(problem), debug)
         sys.exit(problem.exit_status)
@@ -84,11 +84,12 @@ def main() -> None:
     except BrokenPipeError:
         sys.stderr.close()
         sys.exit(0)
-    except Exception as problem:
+    except (Exception, SystemExit) as problem:  # lvm itself exits below; inside, only a plugin would
         what = f"a fault in the program, or in a plugin: {type(problem).__name__}: {problem}"
         command = " ".join(sys.argv[1:])
         _say(str(LvmError(what, where=_place(problem), fix=f"lvm --debug {command}")), debug)
         sys.exit(PROGRAM)
+    sys.exit(status)
 
 
 def _say(text: str, debug: bool) -> None:
@@ -97,7 +98,7 @@ def _say(text: str, debug: bool) -> None:
     click.echo(f"lvm: {text}", err=True)
 
 
-def _place(problem: Exception) -> str:
+def _place(problem: BaseException) -> str:
     """The last line of code that raised."""
     frames = traceback.extract_tb(problem.__traceback__)
     return f"{frames[-1].filename}:{frames[-1].lineno}" if frames else ""

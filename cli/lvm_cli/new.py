@@ -151,7 +151,7 @@ def distribution(folder: Path) -> str:
         LvmError: the folder's name cannot be that of a package.
     """
     name = re.sub(r"[-_.]+", "-", folder.resolve().name).lower()
-    if not re.fullmatch(r"[a-z][a-z0-9-]*[a-z0-9]", name):
+    if not re.fullmatch(r"[a-z]([a-z0-9-]*[a-z0-9])?", name):
         raise LvmError(
             f"'{folder.resolve().name}' is no name for a package",
             where=str(folder),

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
+from contextlib import nullcontext, redirect_stdout
+from functools import wraps
 from pathlib import Path
 from typing import Any
 
 import click
 
 from lvmcore.catalogue import Catalogue, default_files, load_catalogue
+from lvmcore.errors import LvmError
+from lvmcore.files import to_json
 from lvmcore.plugins import Plugins
-from lvmcore.registry import Registry
+from lvmcore.registry import KINDS, Registry
 
 LOCAL = Path("registry.toml")
 """Variants of one's own, beside the runs."""
@@ -48,7 +53,25 @@ runs_option = click.option(
     help="The folder of runs.",
 )
 
-json_option = click.option("--json", "as_json", is_flag=True, help="Print one JSON document and nothing else.")
+STDOUT = "lvm_cli.stdout"
+"""Where a command with --json keeps the standard output for its document."""
+
+
+def json_option(command: Callable[..., Any]) -> Callable[..., Any]:
+    """--json; what a plugin prints meanwhile goes to standard error, so that nothing gets between."""
+
+    @wraps(command)
+    def alone(*words: Any, as_json: bool, **named: Any) -> Any:
+        click.get_current_context().meta[STDOUT] = sys.stdout
+        with redirect_stdout(sys.stderr) if as_json else nullcontext():
+            return command(*words, as_json=as_json, **named)
+
+    return click.option("--json", "as_json", is_flag=True, help="Print one JSON document and nothing else.")(alone)
+
+
+def print_json(document: Any) -> None:
+    """Print the document of a command with --json."""
+    click.echo(to_json(document), file=click.get_current_context().meta[STDOUT])
 
 
 def open_registry(files: tuple[Path, ...] = (), without: tuple[str, ...] = ()) -> Registry:
@@ -59,5 +82,29 @@ def open_registry(files: tuple[Path, ...] = (), without: tuple[str, ...] = ()) -
 def open_catalogue(registry: Registry, registries: tuple[Path, ...] = ()) -> Catalogue:
     """Variants and profiles: the wheel's, the plugins', ./registry.toml, then --registry."""
     local = [LOCAL] if LOCAL.is_file() else []
-    plugged = [file for _, file in registry.variant_files()]
-    return load_catalogue([*default_files(), *plugged, *local, *registries])
+    catalogue = load_catalogue([*default_files(), *plugged_files(registry), *local, *registries])
+    catalogue.absent = registry.plugins.absent()
+    return catalogue
+
+
+def examine(registry: Registry) -> None:
+    """Ask the plugins for all that they give, which is what brings a broken one to light."""
+    from lvmcore.evaluation.checks import checks_of
+
+    for kind in KINDS:
+        registry.all(kind)
+    checks_of(registry)
+    plugged_files(registry)
+
+
+def plugged_files(registry: Registry) -> list[Path]:
+    """The files of variants that plugins bring; one that cannot be read is its plugin's fault, and left out."""
+    files: list[Path] = []
+    for plugin, file in registry.variant_files():
+        try:
+            load_catalogue([*default_files(), *files, file])
+        except LvmError as problem:
+            plugin.fail(f"lvm_variants: {problem}")
+        else:
+            files.append(file)
+    return files

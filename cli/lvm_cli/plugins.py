@@ -11,8 +11,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from lvm_cli.console import console
-from lvm_cli.options import json_option, open_registry, plugin_options
-from lvmcore.files import to_json
+from lvm_cli.options import examine, json_option, open_registry, plugin_options, print_json
 from lvmcore.plugins import Plugin
 from lvmcore.registry import KINDS
 
@@ -34,12 +33,13 @@ def command(files: tuple[Path, ...], without: tuple[str, ...], requirements: boo
         click.echo("\n".join(pins(registry.plugins.found)))
         return
     gives: dict[int, list[str]] = {}
-    for kind in KINDS.values():  # asking for every kind is what brings a broken component to light
-        for found in registry.all(kind.name):
+    examine(registry)
+    for kind in KINDS:
+        for found in registry.all(kind):
             gives.setdefault(id(found.plugin), []).append(found.name)
     plugins = registry.plugins.found
     if as_json:
-        click.echo(to_json([{**attrs.asdict(p), "components": gives.get(id(p), [])} for p in plugins]))
+        print_json([{**attrs.asdict(p), "components": gives.get(id(p), [])} for p in plugins])
         return
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
     for name in ("plugin", "distribution", "version", "status", "gives"):

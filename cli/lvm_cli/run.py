@@ -15,11 +15,13 @@ from lvm_cli.options import (
     open_catalogue,
     open_registry,
     plugin_options,
+    print_json,
     registry_option,
     runs_option,
 )
 from lvmcore.errors import LvmError
 from lvmcore.expression import Term
+from lvmcore.plugins import CORE
 from lvmcore.registry import Registry
 from lvmcore.runs import Run, command_line
 from lvmcore.variants import BASE, BEST
@@ -148,10 +150,9 @@ def overrides_by_stages(stages: tuple[Any, ...], overrides: dict[str, Any]) -> l
 def _report(out: Console, run: Run, registry: Registry, as_json: bool) -> None:
     from lvm_cli.tables import beside, five_tests, reasons
     from lvmcore.comparison import compare
-    from lvmcore.files import to_json
 
     if as_json:
-        click.echo(to_json(run.document()))
+        print_json(run.document())
         return
     evaluation = run.evaluation()
     if evaluation:
@@ -160,5 +161,5 @@ def _report(out: Console, run: Run, registry: Registry, as_json: bool) -> None:
         out.print(reasons(evaluation))
     else:
         out.print("[yellow]nothing to evaluate:[/] no epoch gave finite weights")
-    out.print(registry.make("report", Term("table")).build()(compare([run])))
+    out.print(registry.make("report", Term("table", dist=CORE)).build()(compare([run])))
     out.print(f"{run.path}  ·  lvm compare shows it beside the others")

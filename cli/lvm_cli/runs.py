@@ -9,9 +9,8 @@ from rich import box
 from rich.table import Table
 
 from lvm_cli.console import console
-from lvm_cli.options import json_option, runs_option
+from lvm_cli.options import json_option, print_json, runs_option
 from lvmcore.comparison import status_text
-from lvmcore.files import to_json
 from lvmcore.runs import all_runs
 
 COLOURS = {"finished": "green", "running": "cyan", "collapsed": "red", "failed": "red"}
@@ -24,7 +23,7 @@ def command(root: Path, as_json: bool) -> None:
     """List the runs, newest last, with their status."""
     found = list(all_runs(root))
     if as_json:
-        click.echo(to_json([{**run.record, "path": str(run.path)} for run in found]))
+        print_json([{**run.record, "path": str(run.path)} for run in found])
         return
     if not found:
         click.echo(f"no runs in {root}/ yet; lvm run makes one")

@@ -17,13 +17,13 @@ from lvm_cli.options import (
     open_catalogue,
     open_registry,
     plugin_options,
+    print_json,
     registry_option,
     runs_option,
 )
 from lvmcore.catalogue import Catalogue
 from lvmcore.components import Option, options, write
 from lvmcore.errors import LvmError, nearest
-from lvmcore.files import to_json
 from lvmcore.registry import KINDS, Registered, Registry
 from lvmcore.runs import Run, all_runs, find_run
 from lvmcore.scheduled import LossSchedule, Schedule
@@ -69,7 +69,7 @@ def command(
         documents.append(_run(_found_run(what, root, registry, catalogue)))
     if as_json:
         documents = [*map(_described, found), *documents]
-        click.echo(to_json(documents[0] if len(documents) == 1 else documents))
+        print_json(documents[0] if len(documents) == 1 else documents)
         return
     for one in found:
         _component(one)
@@ -176,7 +176,7 @@ def _file(path: Path) -> dict[str, Any]:
 
 def _print(document: dict[str, Any], as_json: bool) -> None:
     if as_json:
-        click.echo(to_json(document))
+        print_json(document)
     else:
         for line in _lines(document, ""):
             click.echo(line)

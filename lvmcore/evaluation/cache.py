@@ -38,7 +38,8 @@ class YardstickCache:
     def __init__(self, digest: str, registered: Registered, settings: Settings, checks: list[Check]) -> None:
         code = [_code(registered.component), *(check.letter + _code(check.source) for check in checks), _evaluator()]
         # the profile judges the figures, it does not change them
-        key = [digest, repr(attrs.evolve(settings, profile="")), registered.plugin.version, *code]
+        settings, plugin = attrs.evolve(settings, profile=""), registered.plugin
+        key = [digest, repr(settings), plugin.label, plugin.version, *code]
         name = hashlib.sha256("\n".join(key).encode()).hexdigest()[:32]
         self.path = cache_folder() / "yardsticks" / f"{registered.name}-{name}.safetensors"
 

@@ -15,6 +15,7 @@ from lvmcore.evaluation.evaluate import BATCH, Predictor, columns_of, evaluation
 from lvmcore.evaluation.fivecat import CAUSAL, FILTER, ORACLE, Evaluator, Settings, yardstick
 from lvmcore.evaluation.protocols import FIVECAT
 from lvmcore.evaluation.statistics import figures
+from lvmcore.plugins import CORE
 from lvmcore.registry import Registry
 
 TEXT = "wiki"
@@ -63,8 +64,13 @@ def documents(data: str, name: str, registry: Registry, catalogue: Catalogue, ya
     """A predictor's figures on a corpus with the gates of `strict` and `causal`, and those of the yardsticks."""
     corpus = open_corpus(data, registry)
     settings = Settings(profile="strict", yardsticks=yardsticks)
-    evaluation = Evaluator(corpus, registry, catalogue, settings).evaluate(yardstick(name, corpus, registry))
+    evaluation = Evaluator(corpus, registry, catalogue, settings).evaluate(core_yardstick(name, corpus, registry))
     return {**evaluation.document["yardsticks"], name: evaluation.document}
+
+
+def core_yardstick(name: str, corpus: Corpus, registry: Registry) -> Predictor:
+    """lvm's own of this name, whoever else gives one."""
+    return yardstick(f"{CORE}/{name}", corpus, registry)
 
 
 def oracle_passes(name: str, found: Documents) -> Control:
@@ -147,7 +153,7 @@ def direction_turns(forwards: Documents, backwards: Documents) -> Control:
 def independence(registry: Registry) -> Iterator[Control]:
     """Neither how windows are batched, nor where an article stands, nor the precision changes a figure."""
     corpus = open_corpus(SMALL, registry)
-    predictors = [yardstick(name, corpus, registry) for name in (DYNAMICS, *CHEATS)]
+    predictors = [core_yardstick(name, corpus, registry) for name in (DYNAMICS, *CHEATS)]
     base = [_figures(predictor, corpus) for predictor in predictors]
     for name, others in (
         ("batches of 7", [_figures(predictor, corpus, batch_size=7) for predictor in predictors]),

@@ -15,7 +15,7 @@ from torch import Tensor
 
 from lvmcore.catalogue import Catalogue
 from lvmcore.corpus import Corpus, Windows
-from lvmcore.errors import LvmError
+from lvmcore.errors import LvmError, because, strict
 from lvmcore.evaluation.cache import YardstickCache
 from lvmcore.evaluation.checks import checks_of, report
 from lvmcore.evaluation.chunk import Predict
@@ -34,6 +34,7 @@ from lvmcore.evaluation.result import SCHEMA
 from lvmcore.evaluation.statistics import FEW
 from lvmcore.expression import Term, parse_one
 from lvmcore.files import write_whole
+from lvmcore.plugins import CORE
 from lvmcore.precision import autocast
 from lvmcore.registry import Registered, Registry
 from lvmcore.rules import Gate
@@ -86,9 +87,10 @@ def yardstick(text: str, corpus: Corpus, registry: Registry, context: int = 5) -
     term = parse_one(text)
     component = registry.make("predictor", term)
     built = component.build(corpus, context)
+    name = registry.key(registry.find("predictor", term))
     if getattr(component, "sees_target", False):
-        return Predictor(term.name, built, sees_target=True)
-    return Predictor(term.name, lambda rows, _: built(rows))
+        return Predictor(name, built, sees_target=True)
+    return Predictor(name, lambda rows, _: built(rows))
 
 
 def profile_of(name: str, catalogue: Catalogue, registry: Registry, context: int) -> tuple[Gate, ...]:
@@ -99,7 +101,8 @@ def profile_of(name: str, catalogue: Catalogue, registry: Registry, context: int
     """
     profile = catalogue.profile(name)
     offsets = FIVECAT.offsets(max(context, 5))  # those that a shorter context lacks are not measurable
-    require_known(name, profile, offsets, {check.letter for check in checks_of(registry)})
+    letters = {check.letter for check in checks_of(registry)}
+    require_known(name, profile, offsets, letters, registry.plugins.absent())
     return profile
 
 
@@ -133,7 +136,7 @@ class Evaluator:
             corpus, settings.splits, settings.context, settings.max_windows, spread=self.protocol.spread
         )
         self.total = sum(map(len, self.windows.values()))
-        self.cheats = {found.name for found in yardsticks(registry)} - {ORACLE}
+        self.cheats = {registry.key(found) for found in yardsticks(registry) if not _is_oracle(found)}
         self.warnings = self._warnings()
         self.filter = self._filter()
 
@@ -180,6 +183,7 @@ class Evaluator:
             )
             for split, found in self.windows.items()
         }
+        self._leave_out_failed_checks(columns)
         for split, found in columns.items():
             if broken := int(found["broken"].sum()):
                 said = f"{predictor.name} gave {broken} predictions on {split} that are no direction (not finite, or 0)"
@@ -197,25 +201,37 @@ class Evaluator:
             }
         return document, columns
 
+    def _leave_out_failed_checks(self, columns: dict[str, Columns]) -> None:
+        for check in self.checks:
+            if check.fault:
+                for found in columns.values():
+                    for name in list(filter(check.has, found)):
+                        del found[name]
+                if check.fault not in self.warnings:
+                    self.warnings.append(check.fault)
+
     def _yardsticks(self) -> dict[str, tuple[dict[str, Any], dict[str, Columns]]]:
         """Figures and compared columns of every yardstick that can be built, kept from an earlier evaluation."""
         found: dict[str, tuple[dict[str, Any], dict[str, Columns]]] = {}
         for registered in yardsticks(self.registry):
+            key = self.registry.key(registered)
             cache = YardstickCache(self.corpus.digest, registered, self.settings, self.checks)
             if (kept := cache.read()) is not None:
-                found[registered.name] = kept
+                found[key] = kept
                 continue
+            label = key if registered.plugin.builtin else f"{registered.plugin.dist}/{registered.name}"
             try:
-                dist = registered.plugin.dist
-                built = yardstick(
-                    str(Term(registered.name, dist=dist)), self.corpus, self.registry, self.settings.context
-                )
-            except LvmError as problem:
-                self.warnings.append(f"yardstick {registered.name} left out: {problem.what}")
+                term = Term(registered.name, dist=registered.plugin.dist)
+                built = yardstick(str(term), self.corpus, self.registry, self.settings.context)
+                document, columns = self._measure(built)
+            except (Exception, SystemExit) as problem:
+                if strict() and not isinstance(problem, LvmError):  # that one is about the corpus, not a fault
+                    raise
+                self.warnings.append(f"yardstick {label} left out: {because(problem)}")
                 continue
-            document, columns = self._measure(built)
-            found[registered.name] = document, _compared(columns)
-            cache.write(*found[registered.name])
+            found[key] = document, _compared(columns)
+            if not any(check.fault for check in self.checks):
+                cache.write(*found[key])
         return found
 
     def _judged(self, name: str, own: dict[str, Any], compared: Mapping[str, dict[str, Columns]]) -> dict[str, Any]:
@@ -255,7 +271,7 @@ class Evaluator:
         if not self.protocol.resamples:  # 5cat-2025 knows neither gain nor direction
             return None
         try:
-            return yardstick(FILTER, self.corpus, self.registry, self.settings.context).predict
+            return yardstick(f"{CORE}/{FILTER}", self.corpus, self.registry, self.settings.context).predict
         except LvmError as problem:
             self.warnings.append(f"gain and direction are not measured: {problem.what}")
             return None
@@ -266,6 +282,8 @@ class Evaluator:
             articles = len(np.unique(self.corpus.article_of[found.targets].numpy()))
             if articles < FEW and self.protocol.resamples:
                 said.append(f"{split} holds {articles} articles: below {FEW}, intervals cover less often than 95 %")
+        failed = [plugin for plugin in self.registry.plugins.failed if "lvm_checks" in plugin.hooks]
+        said += [f"plugin {plugin.label} failed: {plugin.reason}" for plugin in failed]
         return said
 
 
@@ -279,6 +297,10 @@ def evaluate(
 ) -> Evaluation:
     """Evaluate one predictor with the yardsticks beside it."""
     return Evaluator(corpus, registry, catalogue, settings, progress).evaluate(predictor)
+
+
+def _is_oracle(found: Registered) -> bool:
+    return found.plugin.builtin and found.name == ORACLE
 
 
 def _compared(columns: dict[str, Columns]) -> dict[str, Columns]:

@@ -17,12 +17,15 @@ COMPARED = {"A.cosine": "cosine", "B.unseen.r5": "B/unseen/r5", "D.score": "D/sc
 """Figures that models and cheats are compared by, window by window → their columns."""
 
 
-def require_known(name: str, profile: Iterable[Gate], offsets: Sequence[str], checks: Collection[str]) -> None:
+def require_known(
+    name: str, profile: Iterable[Gate], offsets: Sequence[str], checks: Collection[str], absent: str = ""
+) -> None:
     """See that every gate of a profile is about a figure that an evaluation has, before one is spent on it.
 
     Args:
         offsets: the names of test A's offsets.
         checks: letters of the plugins' tests, whose figures are known only when they have run.
+        absent: which plugins may own a letter that nobody has, for the error.
 
     Raises:
         LvmError: naming the first gate that is not.
@@ -34,7 +37,7 @@ def require_known(name: str, profile: Iterable[Gate], offsets: Sequence[str], ch
         if gate.letter in checks:
             continue
         if gate.letter not in known:
-            raise unknown("test", gate.letter, [*known, *checks], where=where, fix="lvm list checks")
+            raise unknown("test", gate.letter, [*known, *checks], where=where, fix=f"lvm list checks{absent}")
         if (gate.letter, gate.figure) == ("E", "delta"):
             if gate.split != "both":
                 raise LvmError(

@@ -72,7 +72,8 @@ def named(names: Iterable[str]) -> tuple[list[Plugin], Registry]:
         of_name = [
             plugin
             for plugin in plugins.found
-            if (plugin.origin == name if name in files else plugin.answers_to(name)) and plugin not in chosen
+            if (Path(plugin.origin).resolve() == Path(name).resolve() if name in files else plugin.answers_to(name))
+            and plugin not in chosen
         ]
         if not of_name and not any(plugin.answers_to(name) for plugin in chosen):
             known = {plugin.dist for plugin in plugins.found} | {plugin.name for plugin in plugins.found}

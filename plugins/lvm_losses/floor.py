@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 from attrs.validators import and_, ge, le
 
@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 @component
 class Floor:
     """Mean ReLU(τ − cos(p, target))²: a guard must not be met by leaving both rows behind. Source: P6b."""
+
+    at_target: ClassVar[str] = "zero"
 
     tau: float = option(default=0.10, help="the floor τ", validator=and_(ge(-1), le(1)))
 

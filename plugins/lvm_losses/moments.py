@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 from lvmcore import Step, component
 
@@ -25,6 +25,8 @@ class Moment:
 
     Source: the training code that the comparison of 2025-11-02 describes.
     """
+
+    at_target: ClassVar[str] = "zero"
 
     def build(self) -> Callable[[Step], Tensor]:
         def moment(step: Step) -> Tensor:

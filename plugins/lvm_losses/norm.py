@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 from lvmcore import Step, component
 
@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 @component
 class Norm:
     """Mean (‖raw‖ − 1)². Source: P6b."""
+
+    at_target: ClassVar[str] = "zero"
 
     def build(self) -> Callable[[Step], Tensor]:
         return lambda step: (step.raw.norm(dim=-1) - 1).square().mean()

@@ -90,6 +90,12 @@ def test_without_a_kind_it_begins_with_a_loss_of_its_name(lvm: Lvm, tmp_path: Pa
     assert '[("sharp", Sharp)]' in (tmp_path / "lvm-plugin-sharp" / "lvm_plugin_sharp" / "__init__.py").read_text()
 
 
+def test_a_folder_of_one_letter_will_do(lvm: Lvm, tmp_path: Path) -> None:
+    lvm("new", "plugin", "x", "--loss", "foo")
+    assert tomllib.loads((tmp_path / "x" / "pyproject.toml").read_text())["project"]["name"] == "lvm-x"
+    assert (tmp_path / "x" / "lvm_x" / "foo.py").is_file()
+
+
 def test_nothing_is_overwritten(lvm: Lvm, tmp_path: Path) -> None:
     (tmp_path / "mine").mkdir()
     (tmp_path / "mine" / "README.md").write_text("my notes\n")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 from pathlib import Path
 from types import SimpleNamespace
-from typing import ClassVar, Literal
+from typing import ClassVar
 
 import torch
 import torch.nn.functional as F
@@ -147,6 +147,14 @@ loss("what_it_sees_stays_as_it_is", writes)
 loss("same_seed_gives_the_same_value", lambda step: step.raw.mean() * random.SystemRandom().random())
 
 
+@breaks("loss", "is_least_where_the_prediction_is_the_target")
+class Reversed:
+    at_target: ClassVar[str] = "least"
+
+    def build(self):
+        return lambda step: step.cos_next.mean()
+
+
 # -- inputs
 
 
@@ -162,14 +170,6 @@ def encoding(promise: str, forward, **members):
             return Module()
 
     return breaks("input", promise)(Faulty)
-
-
-@breaks("input", "first_option_is_a_number")
-class Worded:
-    mode: Literal["soft", "hard"] = option(default="soft", help="a word, which no schedule can multiply")
-
-    def build(self, shape):
-        return nn.Identity()
 
 
 encoding("rows_keep_their_shape_or_widen", lambda self, context, strength: context[..., :-1])

@@ -3,7 +3,7 @@
 A block under `<!-- not run: reason -->` is left out. In a console block, lines after a command are checked: they must
 be in what it prints, but for `…`, and where they begin with `lvm: ` it must end with status 2. A Python block that
 begins with `# NAME.py` is written to that file, any other is executed. A TOML block of variants or
-gates must load. The bundled corpora are cut to some articles and channels.
+gates must load. The bundled corpora are cut to some articles and channels, planted worlds to some articles.
 """
 
 from __future__ import annotations
@@ -25,6 +25,7 @@ import torch
 from lvm_cli.main import main
 from lvm_corpora.kjv import Kjv
 from lvm_corpora.wiki import Wiki
+from lvm_corpora.world import World
 from lvmcore.catalogue import default_files, load_catalogue
 from lvmcore.corpus import Corpus, CorpusInfo
 
@@ -100,6 +101,8 @@ def _small_corpora(monkeypatch: pytest.MonkeyPatch) -> None:
     for bundled in (Wiki, Kjv):
         small = cut(bundled().build())
         monkeypatch.setattr(bundled, "build", lambda self, small=small: small)
+    of_world = World.build
+    monkeypatch.setattr(World, "build", lambda self: of_world(attrs.evolve(self, articles=10, length=20, dim=96)))
 
 
 @pytest.fixture

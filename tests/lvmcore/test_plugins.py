@@ -77,6 +77,14 @@ def test_an_installed_plugin_gives_its_components(site: Site) -> None:
         (GOOD.format(name="x").replace("@component\n", ""), "no component class"),
         (GOOD.format(name="x").replace("def build", "def bild"), "no method build"),
         (
+            GOOD.format(name="x").replace("@hookimpl", "@hookimpl(wrapper=True)").replace("return [", "yield ["),
+            "lvm calls hooks one by one; 'lvm_losses' is a wrapper",
+        ),
+        (
+            GOOD.format(name="x").replace("@hookimpl", "@hookimpl(hookwrapper=True)").replace("return [", "yield ["),
+            "lvm calls hooks one by one; 'lvm_losses' is a wrapper",
+        ),
+        (
             GOOD.format(name="x").replace(
                 'help="how large"', 'help="", validator=__import__("attrs").validators.ge(2)'
             ),
@@ -169,6 +177,53 @@ def test_one_file_is_a_plugin(tmp_path: Path) -> None:
         Plugins([file])
     with pytest.raises(LvmError, match="no such plugin file"):
         Plugins([tmp_path / "other.py"])
+
+
+def test_a_file_that_is_named_twice_is_one_plugin(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "mine.py").write_text(GOOD.format(name="mine"))
+    monkeypatch.chdir(tmp_path)
+    registry = Registry(Plugins([Path("mine.py"), tmp_path / "mine.py"]))
+    assert registry.find("loss", parse_one("mine")).plugin.origin == "mine.py"
+    assert len([plugin for plugin in registry.plugins.found if plugin.is_file]) == 1
+
+
+def test_files_of_one_name_are_told_apart_by_their_folders(tmp_path: Path) -> None:
+    files = [tmp_path / folder / "mine.py" for folder in ("one", "two", "two words")]
+    for file in files:
+        file.parent.mkdir()
+        file.write_text(GOOD.format(name="mine" if file.parent.name != "two words" else "third"))
+    registry = Registry(Plugins(files))
+    assert [plugin.dist for plugin in registry.plugins.found if plugin.is_file] == [
+        "mine.py",
+        "two-mine.py",
+        "two_words-mine.py",
+    ]
+    with pytest.raises(LvmError, match=r"mine\.py, two-mine\.py"):
+        registry.find("loss", parse_one("mine"))
+    for plugin, file in zip(("mine.py", "two-mine.py"), files, strict=False):
+        assert registry.find("loss", parse_one(f"{plugin}/mine")).plugin.origin == str(file)
+    assert registry.find("loss", parse_one("third")).plugin.origin == str(files[2])
+
+
+def test_a_second_entry_of_one_name_leaves_the_first_as_it_is(site: Site) -> None:
+    site.install("lvm-good", GOOD.format(name="first"))
+    (site.folder / "plugin_of_second.py").write_text(GOOD.format(name="second"))
+    (site.folder / "lvm_good-1.2.dist-info" / "entry_points.txt").write_text(
+        "[lvm]\nlosses = plugin_of_lvm_good\nlosses = plugin_of_second\n"
+    )
+    registry = Registry(Plugins())
+    assert registry.find("loss", parse_one("first")).plugin.status == "ok"
+    (failed,) = registry.plugins.failed
+    assert (failed.origin, failed.reason) == ("plugin_of_second", "there is another plugin lvm-good/losses")
+
+
+def test_the_first_option_of_an_input_is_a_number(site: Site) -> None:
+    source = GOOD.format(name="worded").replace("lvm_losses", "lvm_inputs")
+    site.install("lvm-worded", source.replace("size: float", "size: str").replace("1.0", "'a'"))
+    registry = Registry(Plugins())
+    assert "worded" not in {found.name for found in registry.all("input")}
+    reason = row(registry.plugins, "lvm-worded").reason
+    assert reason == "lvm_inputs: the first option of 'worded', 'size', is no number; its schedule multiplies it"
 
 
 def test_every_kind_has_built_in_components(registry: Registry) -> None:

@@ -36,13 +36,6 @@ def built(made: Any, channels: int = DIM) -> nn.Module:
 
 
 @promise("input")
-def first_option_is_a_number(subject: Subject) -> None:
-    """The first option, if there is any, is a number: its schedule multiplies it."""
-    known = options(subject.component)
-    expect(not known or known[0].type in (int, float), f"'{known[0].name if known else ''}' is no number")
-
-
-@promise("input")
 def rows_keep_their_shape_or_widen(subject: Subject) -> None:
     """A context (B, C, D_in) stays one of the same B and C, with D_in or more channels: always the same number."""
     for text, made in subject.settings():

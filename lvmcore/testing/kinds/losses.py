@@ -14,6 +14,10 @@ from lvmcore.testing.promises import Subject, expect, promise
 EPSILON, TOLERANCE = 1e-6, 1e-4
 """Of the central difference in float64, and how far relative to the slope the gradient may be from it."""
 
+AT_TARGET = ("least", "zero")
+EXACT = 1e-12
+"""What rounding in float64 may leave of 0."""
+
 
 def value(loss: Callable[[Step], Tensor], step: Step) -> Tensor:
     """The loss, whatever it draws at random drawn alike each time."""
@@ -68,6 +72,24 @@ def gradient_is_the_slope(subject: Subject) -> None:
                 f"the gradient says {told:.8g}, finite differences {slope:.8g}{text}; "
                 "is a part detached, or brought to float32?",
             )
+
+
+@promise("loss")
+def is_least_where_the_prediction_is_the_target(subject: Subject) -> None:
+    """Where the class declares `at_target = "least"`, no other prediction has a smaller value; with "zero" it is 0."""
+    declared = getattr(subject.component, "at_target", None)
+    if declared is None:
+        return
+    expect(declared in AT_TARGET, f"at_target is {declared!r}; {' or '.join(map(repr, AT_TARGET))} was expected")
+    for text, made in subject.settings():
+        target = random_step(torch.float64).target
+        least = value(made.build(), random_step(torch.float64, target)).item()
+        expect(declared != "zero" or abs(least) <= EXACT, f"at the target it is {least:.3g}, not 0{text}")
+        for seed in range(8):
+            drawn = rows(*target.shape, seed=30 + seed, dtype=torch.float64)
+            for what, raw in (("elsewhere", drawn), ("near it", target + 0.1 * drawn), ("beyond it", target * 2)):
+                other = value(made.build(), random_step(torch.float64, raw)).item()
+                expect(other >= least - EXACT, f"{least:.6g} at the target, {other:.6g} {what}{text}")
 
 
 @promise("loss")
