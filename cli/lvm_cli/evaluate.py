@@ -104,9 +104,11 @@ def command(
     if as_json:
         click.echo(to_json(result.document))
         return
-    from lvm_cli.tables import beside, five_tests, reasons
+    from lvm_cli.reasons import reasons
+    from lvm_cli.tables import beside, five_tests, windows
 
     out.print(five_tests(result.document))
+    out.print(windows(result.document))
     if result.document["yardsticks"]:
         out.print(beside(result.document))
     out.print(reasons(result.document))

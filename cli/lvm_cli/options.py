@@ -11,6 +11,7 @@ import click
 from lvmcore.catalogue import Catalogue, default_files, load_catalogue
 from lvmcore.plugins import Plugins
 from lvmcore.registry import Registry
+from lvmcore.runs import Run, find_run
 
 LOCAL = Path("registry.toml")
 """Variants of one's own, beside the runs."""
@@ -61,3 +62,8 @@ def open_catalogue(registry: Registry, registries: tuple[Path, ...] = ()) -> Cat
     local = [LOCAL] if LOCAL.is_file() else []
     plugged = [file for _, file in registry.variant_files()]
     return load_catalogue([*default_files(), *plugged, *local, *registries])
+
+
+def open_run(text: str, root: Path) -> Run:
+    """The run that a word of the command line means; where several have the name, which was taken is said."""
+    return find_run(text, root, lambda said: click.echo(f"lvm: note: {said}", err=True))

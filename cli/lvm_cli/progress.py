@@ -6,9 +6,10 @@ import time
 from typing import TYPE_CHECKING, Any, Self
 
 from rich.console import Console
-from rich.markup import escape
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
+from rich.text import Text
 
+from lvmcore.figures import plain, rate, signed
 from lvmcore.hookspecs import hookimpl
 from lvmcore.variants import SettledStage, Variant
 
@@ -27,10 +28,10 @@ class Display:
     def __init__(self, console: Console, variant: Variant) -> None:
         self.console, self.variant = console, variant
         self.progress = Progress(
-            TextColumn("{task.description}"),
+            TextColumn("{task.description}", markup=False),
             BarColumn(bar_width=24),
             TextColumn("{task.completed}/{task.total}"),
-            TextColumn("{task.fields[facts]}"),
+            TextColumn("{task.fields[facts]}", markup=False),
             TimeRemainingColumn(compact=True),
             console=console,
             transient=True,
@@ -61,13 +62,14 @@ class Display:
             ("folder", str(run.path)),
             ("machine", f"{machine['processor']}, {machine['threads']} threads"),
         ):  # fmt: skip
-            self.console.print(f"[bold]{label:>9}[/]  {escape(text)}")
+            self.console.print(Text.assemble((f"{label:>9}", "bold"), "  ", text))
 
     @hookimpl
     def lvm_stage_started(self, run: Run, stage: SettledStage, steps_per_epoch: int) -> None:
         self.steps, self.batch_size = steps_per_epoch, stage.batch_size or self.variant.batch_size
         if self.variant.stages:
-            self.console.print(f"[bold]    stage[/]  {stage.name}, {stage.epochs} epochs, {steps_per_epoch} steps each")
+            said = f"  {stage.name}, {stage.epochs} epochs, {steps_per_epoch} steps each"
+            self.console.print(Text.assemble(("    stage", "bold"), said))
 
     @hookimpl
     def lvm_epoch_started(self, run: Run, epoch: int) -> None:
@@ -87,20 +89,25 @@ class Display:
     @hookimpl
     def lvm_epoch_finished(self, run: Run, record: dict[str, Any]) -> None:
         terms = "  ".join(f"{label} {term['weighted']:.5f}" for label, term in record["terms"].items())
-        star = "[green]*[/]" if record["best"] else " "
+        figures = f"val cos {plain(record['val_cos'], 4)}  margin {signed(record['margin'], 4)}"
         self.console.print(
-            f"epoch {record['epoch']:>2}/{self.epochs} {star} {terms}  "
-            f"[bold]val cos {record['val_cos']:.4f}  margin {record['margin']:+.4f}[/]  R@5 {record['r5']:.1%}  "
-            f"lr {record['lr']:.2g}  {record['windows_per_second']:.0f} windows/s  {record['seconds']:.1f} s"
+            Text.assemble(
+                f"epoch {record['epoch']:>2}/{self.epochs} ",
+                ("*" if record["best"] else " ", "green"),
+                f" {terms}  ",
+                (figures, "bold"),
+                f"  R@5 {rate(record['r5'])}  lr {record['lr']:.2g}  "
+                f"{record['windows_per_second']:.0f} windows/s  {record['seconds']:.1f} s",
+            )
         )
         for event in record["events"]:
-            self.console.print(f"         [yellow]{escape(event)}[/]")
+            self.console.print(Text(f"         {event}", style="yellow"))
 
     def evaluating(self, what: str, done: int, total: int) -> None:
         """Progress of the evaluation: which predictor, how many windows of how many."""
         if what != self.evaluated:
             if not self.evaluated:
-                self.console.print(f"[dim]evaluating the best weights on {total:,} windows …[/]")
+                self.console.print(Text(f"evaluating the best weights on {total:,} windows …", style="dim"))
             self.evaluated = what
             self.task = self._new_task(f"5CAT {what}", total)
         if self.task is not None:

@@ -8,8 +8,8 @@ from typing import Any
 
 import attrs
 import click
-from rich import box
 from rich.table import Table
+from rich.text import Text
 
 from lvm_cli.console import console
 from lvm_cli.options import (
@@ -27,6 +27,7 @@ from lvmcore.files import to_json
 from lvmcore.registry import KINDS, Registered, Registry
 from lvmcore.runs import Run, all_runs, find_run
 from lvmcore.scheduled import LossSchedule, Schedule
+from lvmcore.tables import Fitting, add_columns, add_text, new_table
 
 SCHEDULES = {"loss": LossSchedule, "input": Schedule}
 """The options that every loss and input has besides its own."""
@@ -107,19 +108,23 @@ def _described(one: Registered) -> dict[str, Any]:
 def _component(one: Registered) -> None:
     own, shared = _options(one)
     out = console()
-    out.print(
-        f"[bold]{one.name}[/], {one.kind}, from {one.plugin.dist} {one.plugin.version} ({one.component.__module__})"
-    )
-    out.print("\n" + _dedent(one.component.__doc__ or "") + "\n", markup=False)
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
-    for name in ("option", "type", "default", "meaning"):
-        table.add_column(name, no_wrap=name != "meaning")
-    for item in own:
-        table.add_row(item.name, item.type_name, write(item.default), item.help)
-    for item in shared:
-        table.add_row(item.name, item.type_name, write(item.default), item.help, style="dim")
+    origin = f", {one.kind}, from {one.plugin.dist} {one.plugin.version} ({one.component.__module__})"
+    out.print(Text.assemble((one.name, "bold"), origin))
+    out.print("\n" + _dedent(one.component.__doc__ or "") + "\n")
     if own or shared:
-        out.print(table)
+        out.print(Fitting(_options_table(own, shared, apart) for apart in (True, False)))
+
+
+def _options_table(own: list[Option], shared: list[Option], apart: bool) -> Table:
+    """The options with type and default in columns apart, or below what they mean."""
+    table = new_table()
+    add_columns(table, "option", *(("type", "default") if apart else ()))
+    add_text(table, "meaning")
+    for item in [*own, *shared]:
+        facts = (item.type_name, write(item.default))
+        meaning = item.help if apart else f"{item.help}\n{facts[0]}, default {facts[1]}"
+        table.add_row(item.name, *(facts if apart else ()), meaning, style="dim" if item in shared else "")
+    return table
 
 
 def _dedent(text: str) -> str:
