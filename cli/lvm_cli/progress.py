@@ -22,11 +22,11 @@ REFRESH = 0.2
 """Seconds between two looks at the loss terms; each look waits for the device."""
 
 
-class Display:
-    """A bar for the epoch under way and a line for each that is done."""
+class WindowsBar:
+    """A bar of the windows that each predictor has been evaluated on."""
 
-    def __init__(self, console: Console, variant: Variant) -> None:
-        self.console, self.variant = console, variant
+    def __init__(self, console: Console) -> None:
+        self.console = console
         self.progress = Progress(
             TextColumn("{task.description}", markup=False),
             BarColumn(bar_width=24),
@@ -37,11 +37,8 @@ class Display:
             transient=True,
             disable=not console.is_terminal,
         )
-        self.epochs = sum(stage.epochs for stage in variant.plan)
-        self.steps = self.batch_size = 0
         self.evaluated = ""
         self.task: TaskID | None = None
-        self._began = self._looked = 0.0
 
     def __enter__(self) -> Self:
         self.progress.start()
@@ -49,6 +46,30 @@ class Display:
 
     def __exit__(self, *_: object) -> None:
         self.progress.stop()
+
+    def evaluating(self, what: str, done: int, total: int) -> None:
+        """Progress of the evaluation: which predictor, how many windows of how many."""
+        if what != self.evaluated:
+            self.evaluated = what
+            self.task = self.new_task(f"5CAT {what}", total)
+        if self.task is not None:
+            self.progress.update(self.task, completed=done)
+
+    def new_task(self, description: str, total: int) -> TaskID:
+        if self.task is not None:
+            self.progress.remove_task(self.task)
+        return self.progress.add_task(description, total=total, facts="")
+
+
+class Display(WindowsBar):
+    """A bar for the epoch under way and a line for each that is done."""
+
+    def __init__(self, console: Console, variant: Variant) -> None:
+        super().__init__(console)
+        self.variant = variant
+        self.epochs = sum(stage.epochs for stage in variant.plan)
+        self.steps = self.batch_size = 0
+        self._began = self._looked = 0.0
 
     @hookimpl
     def lvm_run_started(self, run: Run) -> None:
@@ -73,7 +94,7 @@ class Display:
 
     @hookimpl
     def lvm_epoch_started(self, run: Run, epoch: int) -> None:
-        self.task = self._new_task(f"epoch {epoch}/{self.epochs}", self.steps)
+        self.task = self.new_task(f"epoch {epoch}/{self.epochs}", self.steps)
         self._began = self._looked = time.perf_counter()
 
     @hookimpl
@@ -96,7 +117,7 @@ class Display:
                 ("*" if record["best"] else " ", "green"),
                 f" {terms}  ",
                 (figures, "bold"),
-                f"  R@5 {rate(record['r5'])}  lr {record['lr']:.2g}  "
+                f"  R@5 {rate(record['r5'])}  lr from {record['lr']:.2g}  "
                 f"{record['windows_per_second']:.0f} windows/s  {record['seconds']:.1f} s",
             )
         )
@@ -104,16 +125,6 @@ class Display:
             self.console.print(Text(f"         {event}", style="yellow"))
 
     def evaluating(self, what: str, done: int, total: int) -> None:
-        """Progress of the evaluation: which predictor, how many windows of how many."""
-        if what != self.evaluated:
-            if not self.evaluated:
-                self.console.print(Text(f"evaluating the best weights on {total:,} windows …", style="dim"))
-            self.evaluated = what
-            self.task = self._new_task(f"5CAT {what}", total)
-        if self.task is not None:
-            self.progress.update(self.task, completed=done)
-
-    def _new_task(self, description: str, total: int) -> TaskID:
-        if self.task is not None:
-            self.progress.remove_task(self.task)
-        return self.progress.add_task(description, total=total, facts="")
+        if not self.evaluated:
+            self.console.print(Text(f"evaluating the best weights on {total:,} windows …", style="dim"))
+        super().evaluating(what, done, total)

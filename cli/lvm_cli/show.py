@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import tomllib
 from pathlib import Path
 from typing import Any
 
@@ -55,6 +56,8 @@ def command(
     if path.is_file():
         _print(_file(path), as_json)
         return
+    if path.is_dir() and not (path / "run.json").is_file():
+        raise LvmError("the folder is no run", where=what, expected="a folder with a run.json", fix="lvm runs")
     if (path / "run.json").is_file() or what == "latest":
         _print(_run(find_run(what, root)), as_json)
         return
@@ -134,10 +137,16 @@ def _dedent(text: str) -> str:
 
 
 def _gates(catalogue: Catalogue, name: str) -> dict[str, Any]:
-    shown: dict[str, Any] = {}
+    """The conditions by figure; by split where the splits' differ."""
+    rules: dict[str, dict[str, str]] = {}
     for gate in catalogue.profiles[name]:
-        shown[f"{gate.letter} {gate.figure} {gate.split}"] = gate.rule.text
-    return shown
+        rules.setdefault(f"{gate.letter} {gate.figure}", {})[gate.split] = gate.rule.text
+    return {figure: _joined(by_split) for figure, by_split in rules.items()}
+
+
+def _joined(by_split: dict[str, str]) -> str | dict[str, str]:
+    alike = len(set(by_split.values())) == 1 and set(by_split) in ({"val", "ood"}, {"both"})
+    return next(iter(by_split.values())) if alike else by_split
 
 
 def _run(run: Run) -> dict[str, Any]:
@@ -151,15 +160,15 @@ def _run(run: Run) -> dict[str, Any]:
     return document
 
 
-def _file(path: Path) -> dict[str, Any]:
-    """The header of a safetensors file, or a JSON document; no tensor is read."""
-    if path.suffix == ".json":
+def _file(path: Path) -> Any:
+    """The header of a safetensors file, or what a JSON or TOML file holds; no tensor is read."""
+    readers = {".json": json.loads, ".toml": tomllib.loads}
+    if path.suffix in readers:
         try:
-            return json.loads(path.read_text("utf-8"))
-        except ValueError as problem:
-            raise LvmError(f"the file is no JSON: {problem}", where=str(path)) from None
-    if path.suffix == ".toml":
-        return {"file": str(path), "holds": "variants", "use": f"lvm list variants --registry {path}"}
+            return readers[path.suffix](path.read_text("utf-8"))
+        except (OSError, ValueError) as problem:
+            form = path.suffix[1:].upper()
+            raise LvmError(f"the file is no {form}: {problem}", where=str(path)) from None
     import safetensors
 
     try:
@@ -169,7 +178,7 @@ def _file(path: Path) -> dict[str, Any]:
             tensors = {name: f"{s.get_dtype()} {'×'.join(map(str, s.get_shape()))}" for name, s in slices.items()}
     except (safetensors.SafetensorError, OSError) as problem:
         raise LvmError(
-            f"the file cannot be read: {problem}", where=str(path), expected="a .safetensors or .json file"
+            f"the file cannot be read: {problem}", where=str(path), expected="a .safetensors, .json or .toml file"
         ) from None
     header = json.loads(metadata["lvm"]) if "lvm" in metadata else metadata
     if isinstance(titles := header.get("titles"), list) and len(titles) > 6:
@@ -179,8 +188,8 @@ def _file(path: Path) -> dict[str, Any]:
     return {"file": str(path), "bytes": path.stat().st_size, **header, "tensors": tensors}
 
 
-def _print(document: dict[str, Any], as_json: bool) -> None:
-    if as_json:
+def _print(document: Any, as_json: bool) -> None:
+    if as_json or not isinstance(document, dict):
         click.echo(to_json(document))
     else:
         for line in _lines(document, ""):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import re
 from pathlib import Path
@@ -11,6 +12,7 @@ import pytest
 from conftest import TOY, Lvm
 from rich.console import Console
 
+from lvm_cli.progress import WindowsBar
 from lvm_cli.reasons import reasons
 from lvm_cli.tables import beside, five_tests
 from lvmcore.figures import apart, figure_label, plain, signed
@@ -196,3 +198,24 @@ def test_figures_are_rounded_alike() -> None:
     assert (apart(0.5998, 0.6), apart(0.6, 0.6), apart(0.3, 0.6)) == ("0.5998", "0.600", "0.300")
     labels = {"all.r5": "R@5", "unseen.r5": "R@5 unseen", "offsets.+1": "s(+1)", "low.gain": "gain low"}
     assert {name: figure_label(name) for name in labels} == labels
+
+
+def test_nothing_is_marked_where_all_are_equal(ran: Path, lvm: Lvm) -> None:
+    twin = ran.with_name("2020-01-01-000000-twin-0000")
+    twin.mkdir()
+    for name in ("run.json", "evaluation.json"):
+        (twin / name).write_bytes((ran / name).read_bytes())
+    assert "**" not in lvm("compare", "--format", "markdown").stdout.split("## ")[0].split("|", 1)[1]
+    evaluation = json.loads((twin / "evaluation.json").read_text())
+    evaluation["splits"]["val"]["cosine"]["value"] = 0.999
+    (twin / "evaluation.json").write_text(json.dumps(evaluation))
+    assert "**0.999**" in lvm("compare", "--format", "markdown").stdout
+
+
+def test_an_evaluation_tells_how_far_it_is() -> None:
+    with WindowsBar(Console(force_terminal=True, width=80, file=io.StringIO())) as bar:
+        bar.evaluating(f"first {ODD}", 5, 10)
+        bar.evaluating("second", 7, 10)
+        (task,) = bar.progress.tasks
+        assert (task.description, task.completed, task.total) == ("5CAT second", 7, 10)
+        bar.progress.refresh()
