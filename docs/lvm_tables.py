@@ -18,7 +18,7 @@ import lvmcore
 from lvm_cli.main import cli
 from lvmcore import hookspecs
 from lvmcore.catalogue import Catalogue, default_files, load_catalogue
-from lvmcore.components import options, summary, write
+from lvmcore.components import options, write
 from lvmcore.plugins import Plugins
 from lvmcore.registry import KINDS, Registry
 from lvmcore.reported import MEASURED_BY, Figure, Reported
@@ -97,9 +97,14 @@ def components(kind: str) -> str:
     """Every component of a kind with its options; the first option is what the colon sets."""
     rows: list[list[str]] = []
     for found in registry().all(kind):
-        rows.append([f"**`{found.name}`**", "", "", "", summary(found.component)])
+        rows.append([f"**`{found.name}`**", "", "", "", _paragraph(found.component)])
         rows += [["", *row] for row in _options(found.component)]
     return table(["name", "option", "type", "default", "meaning"], rows)
+
+
+def _paragraph(component: type) -> str:
+    """The first paragraph of a docstring, with the source that its first sentence leaves out."""
+    return " ".join((component.__doc__ or "").strip().split("\n\n")[0].split())
 
 
 def common_options(kind: str) -> str:

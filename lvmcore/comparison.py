@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from pathlib import Path
 from typing import Any
 
 import attrs
 
 from lvmcore.details import Details, details_of
+from lvmcore.errors import LvmError
+from lvmcore.figures import plain, rate, signed
 from lvmcore.reported import Figure
-from lvmcore.runs import DEFAULT_PROTOCOL, Run
+from lvmcore.runs import DAMAGED, DEFAULT_PROTOCOL, Run, listed_runs
 from lvmcore.variants import Variant
 
 REPORTED_PROTOCOL = "5cat-2025"
@@ -17,6 +20,9 @@ REPORTED_PROTOCOL = "5cat-2025"
 
 RANKED = ("val_cos", "margin", "r1", "r5", "passed")
 """The columns whose best value is marked; higher is better in all of them."""
+
+UNREADABLE = (LvmError, KeyError, TypeError, ValueError, AttributeError)
+"""What reading a record raises that lacks a key or holds something else than it should."""
 
 BYTES_A_PARAMETER = 3 * 4
 """Size is that of a training checkpoint, as in the document: float32 weights and AdamW's two moments."""
@@ -29,7 +35,7 @@ class Row:
     kind: str
     """run, reported (the published figures of the variant above it, or of one that was not run) or yardstick"""
     number: int | None
-    """Of a run, by age."""
+    """Of a run, by age among all of its folder."""
     model: str
     run: str
     date: str
@@ -68,9 +74,7 @@ class Row:
         value = getattr(self, column)
         if column == "passed":
             return self.gates_text
-        if value is None:
-            return "–"
-        return f"{value:+.3f}" if column == "margin" else f"{value:.3f}" if column == "val_cos" else f"{value:.1%}"
+        return {"margin": signed, "val_cos": plain}.get(column, rate)(value)
 
 
 @attrs.frozen
@@ -83,44 +87,87 @@ class Comparison:
 
     @property
     def corpora(self) -> list[str]:
-        return sorted({row.corpus for row in self.rows if row.kind == "run"})
+        return sorted({row.corpus for row in self.rows if row.kind == "run" and row.corpus})
 
     def is_best(self, row: Row, column: str) -> bool:
         """Whether a row's figure is the best of a column, among models measured alike.
 
-        Alike: on the same windows, by one protocol, and gates by one profile.
+        Alike: on the same windows, by one protocol, and gates by one profile. Where all are equal as printed, none is.
         """
         alike = [
             r for r in self.rows if r.kind == "run" and (r.measured_on, r.protocol) == (row.measured_on, row.protocol)
         ]
         if column == "passed":
             alike = [r for r in alike if r.profile == row.profile]
-        values = [value for one in alike if (value := getattr(one, column)) is not None]
-        return row.kind == "run" and len(values) > 1 and getattr(row, column) == max(values)
+        values = {value: one.text(column) for one in alike if (value := getattr(one, column)) is not None}
+        return row.kind == "run" and len(set(values.values())) > 1 and row.text(column) == values[max(values)]
 
 
 def compare(runs: Iterable[Run], reported: Iterable[Variant] | None = None) -> Comparison:
-    """The comparison of runs; they are numbered by age.
+    """The comparison of runs; they are numbered by age among all of their folder, so that a number stays the run's.
+
+    A run whose files cannot be read is a row that says why.
 
     Args:
         reported: variants whose published figures stand beside ours: below their runs, else in rows of their own.
             A run that was evaluated by the protocol of 2025 as well has a row of that too.
     """
-    ordered = sorted(runs, key=lambda run: (run.record.get("started", ""), run.path.name))
+    ordered = sorted(runs, key=_age)
     published = {variant.name: variant for variant in reported or () if variant.reported}
+    numbers = _numbers(ordered)
     rows: list[Row] = []
-    for number, run in reversed(list(enumerate(ordered, 1))):
-        own = [_row(number, run, run.evaluation() or _last_validation(run))]
-        if reported is not None and (old := run.evaluation(REPORTED_PROTOCOL)):
-            own.append(attrs.evolve(_row(number, run, old), approach="", status=""))
+    details: list[Details] = []
+    yardsticks: dict[tuple[Any, str], Row] = {}
+    for run in reversed(ordered):
+        number = numbers[run.path]
+        if run.status == DAMAGED:
+            rows.append(_damaged(number, run))
+            continue
+        try:
+            own = _rows(number, run, reported is not None)
+            told = details_of(number, run, own[0].model, own[0].status)
+            measured = list(_yardsticks(run))
+        except UNREADABLE as problem:
+            rows.append(_damaged(number, run.as_damaged(problem)))
+            continue
         rows += own
+        details.append(told)
+        for row in measured:
+            yardsticks.setdefault((row.measured_on, row.model), row)  # of the newest evaluation on a corpus
         if variant := published.get(run.record["name"]):
             rows.append(_reported(variant))
     names = {run.record["name"] for run in ordered}
     rows += [_reported(variant) for name, variant in published.items() if name not in names]
-    first = {row.number: row for row in reversed(rows) if row.number is not None}
-    details = [details_of(i, run, first[i].model, first[i].status) for i, run in enumerate(ordered, 1)]
-    return Comparison(tuple(rows), tuple(_yardsticks(ordered)), tuple(reversed(details)))
+    return Comparison(tuple(rows), tuple(yardsticks.values()), tuple(details))
+
+
+def _numbers(runs: Iterable[Run]) -> dict[Path, int]:
+    """Each run's place by age among all of the folder that it is in."""
+    found: dict[Path, int] = {}
+    for folder in {run.path.parent for run in runs}:
+        everyone = sorted(listed_runs(folder), key=_age)
+        found |= {run.path: number for number, run in enumerate(everyone, 1)}
+    return found
+
+
+def _age(run: Run) -> tuple[str, str]:
+    return str(run.record.get("started") or run.path.name), run.path.name  # the name begins with the date
+
+
+def _rows(number: int, run: Run, reported: bool) -> list[Row]:
+    """A run's row, and that of its evaluation by the protocol of the published figures."""
+    rows = [_row(number, run, run.evaluation() or _last_validation(run))]
+    if reported and (old := run.evaluation(REPORTED_PROTOCOL)):
+        rows.append(attrs.evolve(rows[0], approach="", status="", **_corpus(old), **_figures(old)))
+    return rows
+
+
+def _damaged(number: int, run: Run) -> Row:
+    """A row without figures."""
+    return Row(
+        kind="run", number=number, model=str(run.record["name"]), run=run.path.name, date="", size=None, approach="",
+        status=status_text(run.record), **_corpus({}), **_figures({}),
+    )  # fmt: skip
 
 
 def _row(number: int, run: Run, evaluation: dict[str, Any]) -> Row:
@@ -214,19 +261,15 @@ def _last_validation(run: Run) -> dict[str, Any]:
     return {"splits": {"val": val}}
 
 
-def _yardsticks(runs: list[Run]) -> Iterable[Row]:
-    """Each corpus's yardsticks, from the newest evaluation on it."""
-    newest: dict[tuple[Any, str], Row] = {}
-    for run in runs:
-        evaluation = run.evaluation() or {}
-        corpus = _corpus(evaluation)
-        for name, document in evaluation.get("yardsticks", {}).items():
-            figures = _figures({**document, "protocol": evaluation["protocol"]})
-            newest[corpus["measured_on"], name] = Row(
-                kind="yardstick", number=None, model=name, run="", date="", size=None, approach="yardstick", status="",
-                **corpus, **figures,
-            )  # fmt: skip
-    return newest.values()
+def _yardsticks(run: Run) -> Iterator[Row]:
+    """The yardsticks beside a run's evaluation."""
+    evaluation = run.evaluation() or {}
+    for name, document in evaluation.get("yardsticks", {}).items():
+        figures = _figures({**document, "protocol": evaluation["protocol"]})
+        yield Row(
+            kind="yardstick", number=None, model=name, run="", date="", size=None, approach="yardstick", status="",
+            **_corpus(evaluation), **figures,
+        )  # fmt: skip
 
 
 def approach(variant: dict[str, Any]) -> str:

@@ -14,6 +14,7 @@ Defaults, help, errors and the tables of the documentation all come from these f
 from __future__ import annotations
 
 import math
+import re
 import types
 from collections.abc import Callable, Collection, Mapping
 from typing import Any, Literal, TypeVar, Union, dataclass_transform, get_args, get_origin, get_type_hints
@@ -23,6 +24,9 @@ import attrs
 from lvmcore.errors import LvmError, unknown
 
 T = TypeVar("T")
+
+_SENTENCE = re.compile(r".*?[.!?](?= [^a-z]|$)|.*")
+"""Up to the first full stop that a new sentence follows, not that of `e.g. this` or `0.5`."""
 
 
 def option(*, default: Any, help: str, validator: Any = None) -> Any:
@@ -67,7 +71,8 @@ def options(cls: type) -> list[Option]:
 
 def summary(cls: type) -> str:
     """The first sentence of the docstring of a component class."""
-    return (cls.__doc__ or "").strip().split("\n\n")[0].replace("\n", " ").strip()
+    first = " ".join((cls.__doc__ or "").strip().split("\n\n")[0].split())
+    return _SENTENCE.match(first)[0]  # pyright: ignore[reportOptionalSubscript]
 
 
 def make(

@@ -7,6 +7,7 @@ from typing import Any
 
 import attrs
 
+from lvmcore.figures import plain, signed
 from lvmcore.runs import Run
 
 
@@ -119,6 +120,6 @@ def _events(epochs: list[dict[str, Any]], record: dict[str, Any]) -> Iterator[tu
             yield from ((number, f"{label} acts no longer") for label in acting if label not in terms)
         yield from ((number, text) for text in epoch.get("events", ()))
         if number == best.get("epoch"):
-            figures = f"val cosine {epoch['val_cos']:.3f}, margin {epoch['margin']:+.3f}"
+            figures = f"val cosine {plain(epoch['val_cos'])}, margin {signed(epoch['margin'])}"
             yield number, f"best weights by {best['metric']}: {figures}"
         stage, acting = epoch.get("stage"), terms

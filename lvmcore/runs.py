@@ -8,7 +8,7 @@ import os
 import platform
 import secrets
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -18,6 +18,8 @@ from lvmcore.errors import LvmError, MachineError, nearest
 from lvmcore.files import to_json, write_whole
 
 SCHEMA = 1
+DAMAGED = "damaged"
+"""The status that the listings show of a folder whose files cannot be read; it is never written."""
 
 DEFAULT_PROTOCOL = "5cat"
 """The protocol whose figures a run is known by: those of evaluation.json."""
@@ -100,6 +102,19 @@ class Run:
         found = self._json_lines(_evaluation_file(protocol), whole=True)
         return found[0] if found else None
 
+    @property
+    def epochs_done(self) -> int:
+        """How many epochs are written; none of a damaged run."""
+        return 0 if self.status == DAMAGED else len(self.epochs())
+
+    def as_damaged(self, problem: Exception) -> Run:
+        """The run as the listings show it when its files cannot be read."""
+        what = problem.what if isinstance(problem, LvmError) else f"{type(problem).__name__}: {problem}"
+        where = problem.where if isinstance(problem, LvmError) else None
+        reason = f"{Path(where).name}: {what}" if where else what
+        sound = {key: str(self.record[key]) for key in ("name", "started") if key in self.record}
+        return Run(self.path, {"name": self.path.name, **sound, "status": DAMAGED, "reason": reason, "note": ""})
+
     def document(self) -> dict[str, Any]:
         """`run.json` with the path and the evaluation: what `lvm run --json` prints."""
         return {**self.record, "path": str(self.path), "evaluation": self.evaluation()}
@@ -138,11 +153,14 @@ class Run:
         file = self.path / name
         if not file.is_file():
             return []
-        text = file.read_text("utf-8")
         try:
-            return [json.loads(part) for part in ([text] if whole else text.splitlines())]
-        except ValueError as problem:
+            text = file.read_text("utf-8")
+            found = [json.loads(part) for part in ([text] if whole else text.splitlines())]
+        except (OSError, ValueError) as problem:
             raise LvmError(f"the file cannot be read: {problem}", where=str(file)) from None
+        if not all(isinstance(part, dict) for part in found):
+            raise LvmError("the file holds something else than records", where=str(file))
+        return found
 
 
 def _evaluation_file(protocol: str) -> str:
@@ -158,19 +176,54 @@ def all_runs(root: Path) -> Iterator[Run]:
             continue
 
 
-def find_run(text: str, root: Path) -> Run:
-    """A run by its folder, its name, the id at the name's end, or `latest`.
+def listed_runs(root: Path) -> Iterator[Run]:
+    """Every run below a folder, oldest first; one that cannot be read is `damaged`, and says why.
+
+    Raises:
+        LvmError: it is no folder.
+    """
+    require_folder(root)
+    for file in sorted(root.glob("*/run.json")):
+        run = Run(file.parent, {"name": file.parent.name})
+        try:
+            run = Run.open(file.parent)
+            run.epochs()
+            run.evaluation()
+            if not all(isinstance(run.record.get(key) or {}, dict) for key in ("corpus", "variant", "recipe")):
+                raise LvmError("corpus, variant and recipe are no tables", where="run.json")
+        except LvmError as problem:
+            run = run.as_damaged(problem)
+        yield run
+
+
+def require_folder(root: Path) -> None:
+    """See that the runs' folder, if it is there, is one."""
+    if root.exists() and not root.is_dir():
+        raise LvmError("it is no folder of runs", where=str(root), fix="--runs DIR")
+
+
+def find_run(text: str, root: Path, tell: Callable[[str], None] = lambda said: None) -> Run:
+    """A run by its folder, its name (the newest of several), the id at the folder's end, or `latest`.
+
+    Args:
+        tell: is told which run was taken, where several have the name.
 
     Raises:
         LvmError: no such run, or several.
     """
     if (Path(text) / "run.json").is_file():
         return Run.open(Path(text))
+    require_folder(root)
     runs = list(all_runs(root))
     if text == "latest" and runs:
         return runs[-1]
     found = [run for run in runs if run.path.name == text]
-    found = found or [run for run in runs if run.path.name.endswith(f"-{text}") or run.record["name"] == text]
+    if not found and (named := [run for run in runs if run.record["name"] == text]):
+        newest = max(named, key=lambda run: (run.record.get("started", ""), run.path.name))
+        if len(named) > 1:
+            tell(f"of {len(named)} runs '{text}', the newest: {newest.path.name}")
+        return newest
+    found = found or [run for run in runs if run.path.name.endswith(f"-{text}")]
     found = found or [run for run in runs if text in run.path.name]
     if len(found) == 1:
         return found[0]

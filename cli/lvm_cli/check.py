@@ -8,9 +8,7 @@ from pathlib import Path
 
 import attrs
 import click
-from rich import box
-from rich.markup import escape
-from rich.table import Table
+from rich.text import Text
 
 from lvm_cli.console import console
 from lvm_cli.options import (
@@ -24,6 +22,7 @@ from lvm_cli.options import (
 )
 from lvmcore.errors import LvmError
 from lvmcore.registry import KINDS, Registry
+from lvmcore.tables import add_columns, add_text, new_table
 
 
 @click.command("check")
@@ -66,12 +65,15 @@ def _installation(registry: Registry, registries: tuple[Path, ...], as_json: boo
         passed, text = _tried(check)
         found.append({"check": name, "ok": passed, "text": text})
         if not as_json:
-            out.print(f"{'[green]ok[/]    ' if passed else '[red]FAILED[/]'}  {name:<10}", end="")
-            out.print(text, markup=False)
+            out.print(Text.assemble(_verdict(passed), f"{'':{8 - len(_verdict(passed))}}{name:<10}{text}"))
     good = all(check["ok"] for check in found)
     if as_json:
         print_json({"schema": 1, "ok": good, "checks": found})
     return good
+
+
+def _verdict(passed: bool) -> Text:
+    return Text("ok", style="green") if passed else Text("FAILED", style="red")
 
 
 def _controls(registry: Registry, registries: tuple[Path, ...], as_json: bool) -> bool:
@@ -84,10 +86,11 @@ def _controls(registry: Registry, registries: tuple[Path, ...], as_json: bool) -
     if as_json:
         print_json({"schema": 1, "ok": good, "controls": [attrs.asdict(control) for control in found]})
         return good
-    table = Table("control", "expected", "measured", "", box=box.SIMPLE_HEAD, pad_edge=False)
+    table = new_table()
+    add_text(table, "control", "expected", "measured")
+    add_columns(table, "")
     for control in found:
-        verdict = "[green]ok[/]" if control.ok else "[red]FAILED[/]"
-        table.add_row(escape(control.control), control.expected, escape(control.measured), verdict)
+        table.add_row(control.control, control.expected, control.measured, _verdict(control.ok))
     console().print(table)
     return good
 

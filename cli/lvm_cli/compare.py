@@ -3,20 +3,33 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import attrs
 import click
-from rich import box
 from rich.table import Table
+from rich.text import Text
 
 from lvm_cli.console import console
-from lvm_cli.options import open_catalogue, open_registry, plugin_options, registry_option, runs_option
+from lvm_cli.options import (
+    open_catalogue,
+    open_registry,
+    open_run,
+    plugin_options,
+    registry_option,
+    runs_option,
+)
 from lvmcore.comparison import compare
 from lvmcore.errors import LvmError
 from lvmcore.expression import Term, parse_one
+from lvmcore.figures import plain, signed
 from lvmcore.files import to_json
 from lvmcore.plugins import CORE
-from lvmcore.runs import Run, all_runs, find_run
+from lvmcore.runs import Run, listed_runs
+from lvmcore.tables import Fitting, add_columns, new_table
+
+if TYPE_CHECKING:
+    from lvmcore.paired import Difference
 
 COLOURS = {"better": "green", "worse": "red", "can't tell": "dim"}
 
@@ -51,7 +64,7 @@ def command(
     lvm compare --reported --format markdown > comparison.md
     lvm compare 1a83 515b --paired
     """
-    found = [find_run(text, root) for text in runs] if runs else list(all_runs(root))
+    found = [open_run(text, root) for text in runs] if runs else list(listed_runs(root))
     if paired:
         _paired(found, form)
         return
@@ -72,26 +85,37 @@ def command(
 def _paired(runs: list[Run], form: str) -> None:
     from lvmcore.paired import compare_paired
 
-    if len(runs) != 2 or form not in ("table", "json"):
-        raise LvmError(
-            f"--paired compares two runs as a table or json, not {len(runs)} runs as {form}",
-            fix="lvm compare RUN RUN --paired",
-        )
+    if len(runs) != 2:
+        raise LvmError(f"--paired compares two runs, not {len(runs)}", fix="lvm compare RUN RUN --paired")
+    if form not in ("table", "json"):
+        raise LvmError(f"--paired has no format '{form}'", expected="table or json")
     first, second = runs
     differences = compare_paired(first, second)
     if form == "json":
         rows = [attrs.asdict(one) for one in differences]
         click.echo(to_json({"schema": 1, "first": first.path.name, "second": second.path.name, "differences": rows}))
         return
-    table = Table(title=f"{first.path.name} less {second.path.name}", title_justify="left", box=box.SIMPLE_HEAD)
-    for name in ("split", "figure", "first", "second", "difference", "95 %", "the first is"):
-        table.add_column(name, no_wrap=True, justify="right" if name in ("first", "second", "difference") else "left")
+    columns = (("first", "second"), ())
+    console().print(Fitting(_differences(first, second, differences, also) for also in columns))
+
+
+def _differences(first: Run, second: Run, differences: list[Difference], also: tuple[str, ...]) -> Table:
+    """The differences; `also` names the columns that a narrow terminal can do without."""
+    table = new_table(f"{first.path.name} less {second.path.name}")
+    add_columns(table, "split", "figure")
+    add_columns(table, *also, "difference", right=True)
+    add_columns(table, "95 %", "the first is")
     previous = ""
     for one in differences:
         figure = one.difference
-        interval = "" if figure.low is None else f"{figure.low:+.4f} … {figure.high:+.4f}"
-        verdict = f"[{COLOURS[one.verdict]}]{one.verdict}[/]"
-        cells = (f"{one.first:.4f}", f"{one.second:.4f}", f"{figure.value:+.4f}", interval, verdict)
-        table.add_row(one.split.upper() if one.split != previous else "", one.figure, *cells)
+        interval = "" if figure.low is None else f"{signed(figure.low, 4)} … {signed(figure.high, 4)}"
+        table.add_row(
+            Text(one.split.upper() if one.split != previous else ""),
+            Text(one.figure),
+            *(Text(plain(getattr(one, name), 4)) for name in also),
+            Text(signed(figure.value, 4)),
+            Text(interval),
+            Text(one.verdict, style=COLOURS[one.verdict]),
+        )
         previous = one.split
-    console().print(table)
+    return table

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from typing import TextIO
 
 import rich.console
 
@@ -22,10 +23,18 @@ class Console(rich.console.Console):
 
 
 def console(*, stderr: bool = False) -> Console:
+    """A console that prints every text as it is: names, reasons and docstrings are other people's, and may hold
+    brackets. What is to have a style is a `rich.text.Text`."""
     stream = sys.stderr if stderr else sys.stdout
     return Console(
         stderr=stderr,
-        width=None if stream.isatty() else UNCUT,
+        width=None if is_terminal(stream) else UNCUT,
         highlight=False,
-        soft_wrap=not stream.isatty(),
+        markup=False,
+        emoji=False,
+        soft_wrap=not is_terminal(stream),
     )
+
+
+def is_terminal(stream: TextIO) -> bool:
+    return stream.isatty()

@@ -12,14 +12,15 @@ from lvm_cli.options import (
     json_option,
     open_catalogue,
     open_registry,
+    open_run,
     plugin_options,
     print_json,
     registry_option,
     runs_option,
 )
-from lvmcore.errors import LvmError
+from lvmcore.errors import LvmError, nearest
 from lvmcore.expression import parse_one
-from lvmcore.runs import DEFAULT_PROTOCOL, Run, find_run
+from lvmcore.runs import DEFAULT_PROTOCOL, Run, all_runs
 
 if TYPE_CHECKING:
     from lvmcore.corpus import Corpus
@@ -74,13 +75,16 @@ def command(
     lvm eval latest
     lvm eval copy-last --data kjv
     """
+    from lvm_cli.progress import WindowsBar
     from lvmcore.corpora import open_corpus
     from lvmcore.evaluation.fivecat import Evaluator, Settings, save_columns
 
     registry = open_registry(files, without)
     catalogue = open_catalogue(registry, registries)
     base = catalogue.variant("base")
-    run = None if _is_predictor(what, registry) or Path(what).suffix == ".safetensors" else find_run(what, root)
+    run = _run(what, root, registry)
+    if save and run is None:
+        raise LvmError(f"--save puts the result into a run's folder; '{what}' is no run", fix="--json > FILE")
     variant = run.record.get("variant", {}) if run else {}
     corpus = open_corpus(data or variant.get("data") or base.data, registry)
     if run and not data and run.record.get("corpus", {}).get("digest", corpus.digest) != corpus.digest:
@@ -94,8 +98,8 @@ def command(
         max_windows=max_windows,
     )
     out = console(stderr=as_json)
-    with out.status(f"evaluating {what} on {corpus.info.name}"):
-        evaluator = Evaluator(corpus, registry, catalogue, settings)
+    with WindowsBar(out) as bar:
+        evaluator = Evaluator(corpus, registry, catalogue, settings, bar.evaluating)
         result = evaluator.evaluate(predictor)
     if save and run:
         run.write_evaluation(result.document)
@@ -104,12 +108,29 @@ def command(
     if as_json:
         print_json(result.document)
         return
-    from lvm_cli.tables import beside, five_tests, reasons
+    from lvm_cli.reasons import reasons
+    from lvm_cli.tables import beside, five_tests, windows
 
     out.print(five_tests(result.document))
+    out.print(windows(result.document))
     if result.document["yardsticks"]:
         out.print(beside(result.document))
     out.print(reasons(result.document))
+
+
+def _run(what: str, root: Path, registry: Registry) -> Run | None:
+    """The run that is meant; None where it is a predictor or a file of weights."""
+    if _is_predictor(what, registry) or Path(what).suffix == ".safetensors":
+        return None
+    try:
+        return open_run(what, root)
+    except LvmError as problem:
+        predictors = [found.name for found in registry.all("predictor")]
+        guess = nearest(what, [*predictors, *(run.path.name for run in all_runs(root))])
+        if guess in predictors and problem.what.startswith("there is no run"):
+            said = f"there is no run or predictor '{what}'; did you mean '{guess}'?"
+            raise LvmError(said, where=problem.where, fix="lvm runs, or lvm list predictors") from None
+        raise
 
 
 def _is_predictor(what: str, registry: Registry) -> bool:

@@ -8,8 +8,8 @@ from typing import Any
 
 import attrs
 import click
-from rich import box
 from rich.table import Table
+from rich.text import Text
 
 from lvm_cli.console import console
 from lvm_cli.options import json_option, open_catalogue, open_registry, plugin_options, print_json, registry_option
@@ -18,7 +18,10 @@ from lvmcore.comparison import approach
 from lvmcore.components import options, summary, write
 from lvmcore.errors import LvmError
 from lvmcore.registry import KINDS, Registry, kind_of
+from lvmcore.tables import Fitting, add_columns, add_text, new_table
 from lvmcore.variants import BASE, Variant
+
+BUILT_IN = "built-in"
 
 SETTINGS = ("arch", "loss", "inputs", "sampler", "schedule", "epochs", "batch_size", "lr")
 """The settings of a variant that say what it is."""
@@ -43,19 +46,40 @@ def command(
     if as_json:
         print_json(rows)
         return
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
-    for name in ("kind", "name", "options", "plugin"):
-        table.add_column(name, no_wrap=name in ("kind", "name"))
-    table.add_column("what it is", ratio=1)
+    out = console()
+    out.print(Fitting([_wide(rows), _narrow(rows)]))
+    for plugin in registry.plugins.failed:
+        out.print(Text(f"plugin {plugin.dist}/{plugin.name} failed: {plugin.reason}", style="red"))
+
+
+def _wide(rows: list[dict[str, Any]]) -> Table:
+    table = new_table()
+    add_columns(table, "kind", "name", "plugin")
+    for name, room in (("options", 30), ("what it is", 60)):
+        table.add_column(name, overflow="fold", min_width=room)
     previous = None
     for row in rows:
         shown = row["kind"] if row["kind"] != previous else ""
         previous = row["kind"]
-        table.add_row(shown, row["name"], row["options"], row["plugin"], row["summary"])
-    out = console()
-    out.print(table)
-    for plugin in registry.plugins.failed:
-        out.print(f"plugin {plugin.dist}/{plugin.name} failed: {plugin.reason}", markup=False, style="red")
+        table.add_row(shown, row["name"], row["plugin"], row["options"], row["summary"])
+    return table
+
+
+def _narrow(rows: list[dict[str, Any]]) -> Table:
+    """The kinds as headings, and the options below what a thing is."""
+    table = new_table()
+    add_columns(table, "name")
+    add_text(table, "what it is")
+    previous = None
+    for row in rows:
+        if row["kind"] != previous:
+            table.add_row(Text(row["kind"], style="bold"))
+        previous = row["kind"]
+        plugin = "" if row["plugin"] == BUILT_IN else row["plugin"]
+        below = "  ".join(text for text in (row["options"], plugin) if text)
+        what = Text(row["summary"])
+        table.add_row(f"  {row['name']}", Text.assemble(what, "\n", (below, "dim")) if below else what)
+    return table
 
 
 def _wanted(kind: str | None) -> list[str]:
@@ -85,7 +109,7 @@ def _rows(kind: str, registry: Registry, catalogue: Catalogue) -> Iterator[dict[
         return
     for found in registry.all(kind):
         listed = " ".join(f"{item.name}={write(item.default)}" for item in options(found.component))
-        plugin = "built-in" if found.plugin.builtin else f"{found.plugin.dist} {found.plugin.version}"
+        plugin = BUILT_IN if found.plugin.builtin else f"{found.plugin.dist} {found.plugin.version}"
         yield _row(kind, found.name, listed, plugin, summary(found.component))
 
 

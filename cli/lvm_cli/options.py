@@ -16,6 +16,7 @@ from lvmcore.errors import LvmError
 from lvmcore.files import to_json
 from lvmcore.plugins import Plugins
 from lvmcore.registry import KINDS, Registry
+from lvmcore.runs import Run, find_run
 
 LOCAL = Path("registry.toml")
 """Variants of one's own, beside the runs."""
@@ -108,3 +109,8 @@ def plugged_files(registry: Registry) -> list[Path]:
         else:
             files.append(file)
     return files
+
+
+def open_run(text: str, root: Path) -> Run:
+    """The run that a word of the command line means; where several have the name, which was taken is said."""
+    return find_run(text, root, lambda said: click.echo(f"lvm: note: {said}", err=True))

@@ -6,14 +6,13 @@ from pathlib import Path
 
 import attrs
 import click
-from rich import box
-from rich.markup import escape
-from rich.table import Table
+from rich.text import Text
 
 from lvm_cli.console import console
 from lvm_cli.options import examine, json_option, open_registry, plugin_options, print_json
 from lvmcore.plugins import Plugin
 from lvmcore.registry import KINDS
+from lvmcore.tables import add_columns, add_text, new_table
 
 COLOURS = {"ok": "green", "FAILED": "red", "off": "yellow"}
 
@@ -41,13 +40,13 @@ def command(files: tuple[Path, ...], without: tuple[str, ...], requirements: boo
     if as_json:
         print_json([{**attrs.asdict(p), "components": gives.get(id(p), [])} for p in plugins])
         return
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
-    for name in ("plugin", "distribution", "version", "status", "gives"):
-        table.add_column(name, no_wrap=name != "gives")
+    table = new_table()
+    add_columns(table, "plugin", "distribution", "version", "status")
+    add_text(table, "gives")
     for plugin in plugins:
-        status = f"[{COLOURS[plugin.status]}]{plugin.status}[/]"
+        status = Text(plugin.status, style=COLOURS[plugin.status])
         text = f"{plugin.status}: {plugin.reason}" if plugin.reason else " ".join(gives.get(id(plugin), plugin.hooks))
-        table.add_row(plugin.name, plugin.dist, plugin.version, status, escape(text))
+        table.add_row(plugin.name, plugin.dist, plugin.version, status, text)
     console().print(table)
 
 

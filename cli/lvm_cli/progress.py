@@ -6,9 +6,10 @@ import time
 from typing import TYPE_CHECKING, Any, Self
 
 from rich.console import Console
-from rich.markup import escape
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
+from rich.text import Text
 
+from lvmcore.figures import plain, rate, signed
 from lvmcore.hookspecs import hookimpl
 from lvmcore.variants import SettledStage, Variant
 
@@ -21,26 +22,23 @@ REFRESH = 0.2
 """Seconds between two looks at the loss terms; each look waits for the device."""
 
 
-class Display:
-    """A bar for the epoch under way and a line for each that is done."""
+class WindowsBar:
+    """A bar of the windows that each predictor has been evaluated on."""
 
-    def __init__(self, console: Console, variant: Variant) -> None:
-        self.console, self.variant = console, variant
+    def __init__(self, console: Console) -> None:
+        self.console = console
         self.progress = Progress(
-            TextColumn("{task.description}"),
+            TextColumn("{task.description}", markup=False),
             BarColumn(bar_width=24),
             TextColumn("{task.completed}/{task.total}"),
-            TextColumn("{task.fields[facts]}"),
+            TextColumn("{task.fields[facts]}", markup=False),
             TimeRemainingColumn(compact=True),
             console=console,
             transient=True,
             disable=not console.is_terminal,
         )
-        self.epochs = sum(stage.epochs for stage in variant.plan)
-        self.steps = self.batch_size = 0
         self.evaluated = ""
         self.task: TaskID | None = None
-        self._began = self._looked = 0.0
 
     def __enter__(self) -> Self:
         self.progress.start()
@@ -48,6 +46,30 @@ class Display:
 
     def __exit__(self, *_: object) -> None:
         self.progress.stop()
+
+    def evaluating(self, what: str, done: int, total: int) -> None:
+        """Progress of the evaluation: which predictor, how many windows of how many."""
+        if what != self.evaluated:
+            self.evaluated = what
+            self.task = self.new_task(f"5CAT {what}", total)
+        if self.task is not None:
+            self.progress.update(self.task, completed=done)
+
+    def new_task(self, description: str, total: int) -> TaskID:
+        if self.task is not None:
+            self.progress.remove_task(self.task)
+        return self.progress.add_task(description, total=total, facts="")
+
+
+class Display(WindowsBar):
+    """A bar for the epoch under way and a line for each that is done."""
+
+    def __init__(self, console: Console, variant: Variant) -> None:
+        super().__init__(console)
+        self.variant = variant
+        self.epochs = sum(stage.epochs for stage in variant.plan)
+        self.steps = self.batch_size = 0
+        self._began = self._looked = 0.0
 
     @hookimpl
     def lvm_run_started(self, run: Run) -> None:
@@ -61,17 +83,18 @@ class Display:
             ("folder", str(run.path)),
             ("machine", f"{machine['processor']}, {machine['threads']} threads"),
         ):  # fmt: skip
-            self.console.print(f"[bold]{label:>9}[/]  {escape(text)}")
+            self.console.print(Text.assemble((f"{label:>9}", "bold"), "  ", text))
 
     @hookimpl
     def lvm_stage_started(self, run: Run, stage: SettledStage, steps_per_epoch: int) -> None:
         self.steps, self.batch_size = steps_per_epoch, stage.batch_size or self.variant.batch_size
         if self.variant.stages:
-            self.console.print(f"[bold]    stage[/]  {stage.name}, {stage.epochs} epochs, {steps_per_epoch} steps each")
+            said = f"  {stage.name}, {stage.epochs} epochs, {steps_per_epoch} steps each"
+            self.console.print(Text.assemble(("    stage", "bold"), said))
 
     @hookimpl
     def lvm_epoch_started(self, run: Run, epoch: int) -> None:
-        self.task = self._new_task(f"epoch {epoch}/{self.epochs}", self.steps)
+        self.task = self.new_task(f"epoch {epoch}/{self.epochs}", self.steps)
         self._began = self._looked = time.perf_counter()
 
     @hookimpl
@@ -87,26 +110,21 @@ class Display:
     @hookimpl
     def lvm_epoch_finished(self, run: Run, record: dict[str, Any]) -> None:
         terms = "  ".join(f"{label} {term['weighted']:.5f}" for label, term in record["terms"].items())
-        star = "[green]*[/]" if record["best"] else " "
+        figures = f"val cos {plain(record['val_cos'], 4)}  margin {signed(record['margin'], 4)}"
         self.console.print(
-            f"epoch {record['epoch']:>2}/{self.epochs} {star} {terms}  "
-            f"[bold]val cos {record['val_cos']:.4f}  margin {record['margin']:+.4f}[/]  R@5 {record['r5']:.1%}  "
-            f"lr {record['lr']:.2g}  {record['windows_per_second']:.0f} windows/s  {record['seconds']:.1f} s"
+            Text.assemble(
+                f"epoch {record['epoch']:>2}/{self.epochs} ",
+                ("*" if record["best"] else " ", "green"),
+                f" {terms}  ",
+                (figures, "bold"),
+                f"  R@5 {rate(record['r5'])}  lr from {record['lr']:.2g}  "
+                f"{record['windows_per_second']:.0f} windows/s  {record['seconds']:.1f} s",
+            )
         )
         for event in record["events"]:
-            self.console.print(f"         [yellow]{escape(event)}[/]")
+            self.console.print(Text(f"         {event}", style="yellow"))
 
     def evaluating(self, what: str, done: int, total: int) -> None:
-        """Progress of the evaluation: which predictor, how many windows of how many."""
-        if what != self.evaluated:
-            if not self.evaluated:
-                self.console.print(f"[dim]evaluating the best weights on {total:,} windows …[/]")
-            self.evaluated = what
-            self.task = self._new_task(f"5CAT {what}", total)
-        if self.task is not None:
-            self.progress.update(self.task, completed=done)
-
-    def _new_task(self, description: str, total: int) -> TaskID:
-        if self.task is not None:
-            self.progress.remove_task(self.task)
-        return self.progress.add_task(description, total=total, facts="")
+        if not self.evaluated:
+            self.console.print(Text(f"evaluating the best weights on {total:,} windows …", style="dim"))
+        super().evaluating(what, done, total)

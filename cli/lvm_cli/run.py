@@ -6,8 +6,10 @@ import signal
 from pathlib import Path
 from typing import Any
 
+import attrs
 import click
 from rich.console import Console
+from rich.text import Text
 
 from lvm_cli.console import console
 from lvm_cli.options import (
@@ -100,7 +102,8 @@ def command(
         catalogue = open_catalogue(registry, registries)
         chosen = catalogue.variant(variant or BASE).override(overrides)
         if ignored := overrides_by_stages(chosen.stages, overrides):
-            out.print(f"[yellow]note:[/] stages set their own {', '.join(ignored)}; the option acts where they don't")
+            said = f" stages set their own {', '.join(ignored)}; the option acts where they don't"
+            out.print(Text.assemble(("note:", "yellow"), said))
         from lvm_cli.progress import Display
         from lvmcore.experiment import Experiment
         from lvmcore.trainer import Conditions
@@ -148,7 +151,8 @@ def overrides_by_stages(stages: tuple[Any, ...], overrides: dict[str, Any]) -> l
 
 
 def _report(out: Console, run: Run, registry: Registry, as_json: bool) -> None:
-    from lvm_cli.tables import beside, five_tests, reasons
+    from lvm_cli.reasons import reasons
+    from lvm_cli.tables import beside, five_tests, windows
     from lvmcore.comparison import compare
 
     if as_json:
@@ -157,9 +161,11 @@ def _report(out: Console, run: Run, registry: Registry, as_json: bool) -> None:
     evaluation = run.evaluation()
     if evaluation:
         out.print(five_tests(evaluation))
+        out.print(windows(evaluation))
         out.print(beside(evaluation))
         out.print(reasons(evaluation))
     else:
-        out.print("[yellow]nothing to evaluate:[/] no epoch gave finite weights")
-    out.print(registry.make("report", Term("table", dist=CORE)).build()(compare([run])))
+        out.print(Text.assemble(("nothing to evaluate:", "yellow"), " no epoch gave finite weights"))
+    row = attrs.evolve(compare([run]), yardsticks=())  # they stand beside it already
+    out.print(registry.make("report", Term("table", dist=CORE)).build()(row))
     out.print(f"{run.path}  ·  lvm compare shows it beside the others")

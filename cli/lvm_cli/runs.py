@@ -5,15 +5,17 @@ from __future__ import annotations
 from pathlib import Path
 
 import click
-from rich import box
 from rich.table import Table
+from rich.text import Text
 
 from lvm_cli.console import console
 from lvm_cli.options import json_option, print_json, runs_option
 from lvmcore.comparison import status_text
-from lvmcore.runs import all_runs
+from lvmcore.figures import NONE
+from lvmcore.runs import Run, listed_runs
+from lvmcore.tables import Fitting, add_columns, add_text, new_table
 
-COLOURS = {"finished": "green", "running": "cyan", "collapsed": "red", "failed": "red"}
+COLOURS = {"finished": "green", "running": "cyan", "collapsed": "red", "failed": "red", "damaged": "red"}
 
 
 @click.command("runs")
@@ -21,28 +23,34 @@ COLOURS = {"finished": "green", "running": "cyan", "collapsed": "red", "failed":
 @json_option
 def command(root: Path, as_json: bool) -> None:
     """List the runs, newest last, with their status."""
-    found = list(all_runs(root))
+    found = list(listed_runs(root))
     if as_json:
         print_json([{**run.record, "path": str(run.path)} for run in found])
         return
     if not found:
         click.echo(f"no runs in {root}/ yet; lvm run makes one")
         return
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
-    for name in ("run", "corpus", "seed", "epochs", "seconds", "status"):
-        table.add_column(
-            name,
-            no_wrap=name != "status",
-            justify="right" if name in ("seed", "epochs", "seconds") else "left",
-        )
-    for run in found:
+    console().print(Fitting([_table(found, apart=True), _table(found, apart=False)]))
+
+
+def _table(runs: list[Run], apart: bool) -> Table:
+    """The runs with their status in a column apart, or below their names."""
+    table = new_table()
+    (add_columns if apart else add_text)(table, "run")
+    add_columns(table, "corpus")
+    add_columns(table, "seed", "epochs", "seconds", right=True)
+    if apart:
+        add_text(table, "status")
+    for run in runs:
         record = run.record
+        status = Text(status_text(record), style=COLOURS.get(record["status"], "yellow"))
+        name = Text(run.path.name)
         table.add_row(
-            run.path.name,
-            record.get("corpus", {}).get("name", "–"),
-            str(record.get("seed", "–")),
-            f"{len(run.epochs())}/{(record.get('variant') or {}).get('epochs', '–')}",
-            str(record.get("seconds", "–")),
-            f"[{COLOURS.get(record['status'], 'yellow')}]{status_text(record)}[/]",
+            name if apart else Text.assemble(name, "\n", status),
+            Text((record.get("corpus") or {}).get("name", NONE)),
+            Text(str(record.get("seed", NONE))),
+            Text(f"{run.epochs_done}/{(record.get('variant') or {}).get('epochs', NONE)}"),
+            Text(str(record.get("seconds", NONE))),
+            *([status] if apart else []),
         )
-    console().print(table)
+    return table

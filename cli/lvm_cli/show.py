@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
+import tomllib
 from pathlib import Path
 from typing import Any
 
 import attrs
 import click
-from rich import box
 from rich.table import Table
+from rich.text import Text
 
 from lvm_cli.console import console
 from lvm_cli.options import (
@@ -24,9 +25,11 @@ from lvm_cli.options import (
 from lvmcore.catalogue import Catalogue
 from lvmcore.components import Option, options, write
 from lvmcore.errors import LvmError, nearest
+from lvmcore.files import to_json
 from lvmcore.registry import KINDS, Registered, Registry
 from lvmcore.runs import Run, all_runs, find_run
 from lvmcore.scheduled import LossSchedule, Schedule
+from lvmcore.tables import Fitting, add_columns, add_text, new_table
 
 SCHEDULES = {"loss": LossSchedule, "input": Schedule}
 """The options that every loss and input has besides its own."""
@@ -54,6 +57,8 @@ def command(
     if path.is_file():
         _print(_file(path), as_json)
         return
+    if path.is_dir() and not (path / "run.json").is_file():
+        raise LvmError("the folder is no run", where=what, expected="a folder with a run.json", fix="lvm runs")
     if (path / "run.json").is_file() or what == "latest":
         _print(_run(find_run(what, root)), as_json)
         return
@@ -107,19 +112,23 @@ def _described(one: Registered) -> dict[str, Any]:
 def _component(one: Registered) -> None:
     own, shared = _options(one)
     out = console()
-    out.print(
-        f"[bold]{one.name}[/], {one.kind}, from {one.plugin.dist} {one.plugin.version} ({one.component.__module__})"
-    )
-    out.print("\n" + _dedent(one.component.__doc__ or "") + "\n", markup=False)
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
-    for name in ("option", "type", "default", "meaning"):
-        table.add_column(name, no_wrap=name != "meaning")
-    for item in own:
-        table.add_row(item.name, item.type_name, write(item.default), item.help)
-    for item in shared:
-        table.add_row(item.name, item.type_name, write(item.default), item.help, style="dim")
+    origin = f", {one.kind}, from {one.plugin.dist} {one.plugin.version} ({one.component.__module__})"
+    out.print(Text.assemble((one.name, "bold"), origin))
+    out.print("\n" + _dedent(one.component.__doc__ or "") + "\n")
     if own or shared:
-        out.print(table)
+        out.print(Fitting(_options_table(own, shared, apart) for apart in (True, False)))
+
+
+def _options_table(own: list[Option], shared: list[Option], apart: bool) -> Table:
+    """The options with type and default in columns apart, or below what they mean."""
+    table = new_table()
+    add_columns(table, "option", *(("type", "default") if apart else ()))
+    add_text(table, "meaning")
+    for item in [*own, *shared]:
+        facts = (item.type_name, write(item.default))
+        meaning = item.help if apart else f"{item.help}\n{facts[0]}, default {facts[1]}"
+        table.add_row(item.name, *(facts if apart else ()), meaning, style="dim" if item in shared else "")
+    return table
 
 
 def _dedent(text: str) -> str:
@@ -129,10 +138,16 @@ def _dedent(text: str) -> str:
 
 
 def _gates(catalogue: Catalogue, name: str) -> dict[str, Any]:
-    shown: dict[str, Any] = {}
+    """The conditions by figure; by split where the splits' differ."""
+    rules: dict[str, dict[str, str]] = {}
     for gate in catalogue.profiles[name]:
-        shown[f"{gate.letter} {gate.figure} {gate.split}"] = gate.rule.text
-    return shown
+        rules.setdefault(f"{gate.letter} {gate.figure}", {})[gate.split] = gate.rule.text
+    return {figure: _joined(by_split) for figure, by_split in rules.items()}
+
+
+def _joined(by_split: dict[str, str]) -> str | dict[str, str]:
+    alike = len(set(by_split.values())) == 1 and set(by_split) in ({"val", "ood"}, {"both"})
+    return next(iter(by_split.values())) if alike else by_split
 
 
 def _run(run: Run) -> dict[str, Any]:
@@ -146,15 +161,15 @@ def _run(run: Run) -> dict[str, Any]:
     return document
 
 
-def _file(path: Path) -> dict[str, Any]:
-    """The header of a safetensors file, or a JSON document; no tensor is read."""
-    if path.suffix == ".json":
+def _file(path: Path) -> Any:
+    """The header of a safetensors file, or what a JSON or TOML file holds; no tensor is read."""
+    readers = {".json": json.loads, ".toml": tomllib.loads}
+    if path.suffix in readers:
         try:
-            return json.loads(path.read_text("utf-8"))
-        except ValueError as problem:
-            raise LvmError(f"the file is no JSON: {problem}", where=str(path)) from None
-    if path.suffix == ".toml":
-        return {"file": str(path), "holds": "variants", "use": f"lvm list variants --registry {path}"}
+            return readers[path.suffix](path.read_text("utf-8"))
+        except (OSError, ValueError) as problem:
+            form = path.suffix[1:].upper()
+            raise LvmError(f"the file is no {form}: {problem}", where=str(path)) from None
     import safetensors
 
     try:
@@ -164,7 +179,7 @@ def _file(path: Path) -> dict[str, Any]:
             tensors = {name: f"{s.get_dtype()} {'×'.join(map(str, s.get_shape()))}" for name, s in slices.items()}
     except (safetensors.SafetensorError, OSError) as problem:
         raise LvmError(
-            f"the file cannot be read: {problem}", where=str(path), expected="a .safetensors or .json file"
+            f"the file cannot be read: {problem}", where=str(path), expected="a .safetensors, .json or .toml file"
         ) from None
     header = json.loads(metadata["lvm"]) if "lvm" in metadata else metadata
     if isinstance(titles := header.get("titles"), list) and len(titles) > 6:
@@ -174,9 +189,11 @@ def _file(path: Path) -> dict[str, Any]:
     return {"file": str(path), "bytes": path.stat().st_size, **header, "tensors": tensors}
 
 
-def _print(document: dict[str, Any], as_json: bool) -> None:
+def _print(document: Any, as_json: bool) -> None:
     if as_json:
         print_json(document)
+    elif not isinstance(document, dict):
+        click.echo(to_json(document))
     else:
         for line in _lines(document, ""):
             click.echo(line)

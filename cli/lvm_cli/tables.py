@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
-from rich import box
-from rich.markup import escape
 from rich.table import Table
+from rich.text import Text
+
+from lvmcore.figures import LABELS, NONE, plain, rate, signed
+from lvmcore.tables import Fitting, add_columns, new_table
 
 TESTS = {
     "A": "offset sweep",
@@ -18,105 +20,169 @@ TESTS = {
 }
 
 Path = tuple[str, ...]
+Result = dict[str, Any]
+"""What was measured on one split."""
+Row = tuple[str, str, Callable[[Result], Text]]
+"""The letter of a test, what the row is called, and its cell of a split."""
 
 RATES = {"r1", "r5"}
 SIGNED = {"margin", "margin_last", "direction", "gain", "C"}
+OUTCOMES = {True: ("pass", "green"), False: ("fail", "red"), None: ("not measurable", "yellow")}
 
 
-def five_tests(evaluation: dict[str, Any]) -> Table:
-    """The five tests: figures with their 95 % intervals on each split, and each letter's gate."""
-    splits, gates = evaluation["splits"], evaluation["gates"]
-    causal = _causal(evaluation)
-    table = Table(
-        title=f"{evaluation['protocol']} on {escape(evaluation['corpus']['name'])}: {gates['passed']}/{gates['of']} of "
-        f"'{gates['profile']}'" + (f", {causal['passed']}/{causal['of']} of 'causal'" if causal else ""),
-        title_justify="left",
-        box=box.SIMPLE_HEAD,
-        pad_edge=False,
-    )
-    table.add_column("test", no_wrap=True)
-    table.add_column("figure", no_wrap=True)
-    for name in splits:
-        table.add_column(f"{name.upper()}  [dim]95 %[/]", no_wrap=True)
-    table.add_column(escape(gates["profile"]), no_wrap=True)
-    if causal:
-        table.add_column("causal", no_wrap=True)
-    previous = None
-    for label, path in _rows(next(iter(splits.values()))):
-        letter = path[0] if len(path[0]) == 1 else ""
+def five_tests(evaluation: dict[str, Any]) -> Fitting:
+    """The five tests: figures with their 95 % intervals on each split, and each letter's gate.
+
+    The verdicts stand in columns of their own, else beside the tests' names; a narrow terminal has no intervals.
+    """
+    return Fitting([_gates_beside(evaluation), _gates_above(evaluation, True), _gates_above(evaluation, False)])
+
+
+def _gates_beside(evaluation: dict[str, Any]) -> Table:
+    splits, profiles = evaluation["splits"], profiles_of(evaluation)
+    table = new_table(_title(evaluation))
+    add_columns(table, "test", "figure", *(f"{name.upper()}  95 %" for name in splits))
+    add_columns(table, *(profile["profile"] for profile in profiles))
+    previous = ""
+    for letter, label, cell in _rows(evaluation, intervals=True):
         first = letter != previous
         previous = letter
         table.add_row(
-            f"{letter}  {TESTS.get(letter, '')}" if first and letter else "",
-            label,
-            *(_with_interval(_at(result, path), path) for result in splits.values()),
-            *(_verdict(profile, letter) if first and letter else "" for profile in (gates, causal) if profile),
+            Text(f"{letter}  {TESTS.get(letter, '')}" if first else ""),
+            _label(label),
+            *map(cell, splits.values()),
+            *(_verdict(profile, letter) for profile in profiles if first),
         )
-        if path == ("E", "high", "cosine"):
-            table.add_row("", "|normal VAL − OOD|", _with_interval(evaluation["E_delta"], ("E",)))
     return table
 
 
-def _rows(result: dict[str, Any]) -> Iterator[tuple[str, Path]]:
-    yield "cosine", ("cosine",)
-    for name in result["A"]["offsets"]:
-        yield f"s({name})", ("A", "offsets", name)
+def _gates_above(evaluation: dict[str, Any], intervals: bool) -> Table:
+    splits, profiles = evaluation["splits"], profiles_of(evaluation)
+    table = new_table(_title(evaluation))
+    add_columns(table, "", *(f"{name.upper()}  95 %" if intervals else name.upper() for name in splits))
+    previous = ""
+    for letter, label, cell in _rows(evaluation, intervals):
+        if letter != previous:
+            verdicts = [Text.assemble(_verdict(one, letter), (f" {one['profile']}", "dim")) for one in profiles]
+            if len(splits) < len(verdicts):
+                verdicts = [Text(", ").join(verdicts)]
+            table.add_row(Text(f"{letter}  {TESTS.get(letter, '')}", style="bold"), *verdicts)
+        previous = letter
+        table.add_row(Text.assemble("   " if letter else "", _label(label)), *map(cell, splits.values()))
+    return table
+
+
+def _title(evaluation: dict[str, Any]) -> str:
+    passed = ", ".join(f"{one['passed']}/{one['of']} of '{one['profile']}'" for one in profiles_of(evaluation))
+    return f"{evaluation['protocol']} on {evaluation['corpus']['name']}: {passed}"
+
+
+def _rows(evaluation: dict[str, Any], intervals: bool) -> Iterator[Row]:
+    first = next(iter(evaluation["splits"].values()))
+
+    def figure(*path: str) -> Callable[[Result], Text]:
+        return lambda result: _figure(_at(result, path), path, intervals)
+
+    yield "", "cosine", figure("cosine")
+    for name in first["A"]["offsets"]:
+        yield "A", f"s({name})", figure("A", "offsets", name)
     for name in ("margin", "margin_last", "gain", "direction"):
-        if result["A"][name]["value"] is not None:
-            yield name.replace("_", " "), ("A", name)
-    for kind in ("all", "unseen"):
-        if result["B"][kind] is not None:
-            for name in ("r1", "r5", "mrr"):
-                label = {"r1": "R@1", "r5": "R@5", "mrr": "MRR"}[name]
-                yield f"{label}, {'all rows' if kind == 'all' else 'unseen rows'}", ("B", kind, name)
+        if first["A"][name]["value"] is not None:
+            yield "A", name.replace("_", " "), figure("A", name)
+    for kind, rows in (("all", "all rows"), ("unseen", "unseen rows")):
+        if first["B"][kind] is not None:
+            for name, label in LABELS.items():
+                yield "B", f"{label}, {rows}", figure("B", kind, name)
+            yield "B", "~chance R@1, R@5", lambda result, kind=kind: _chance(result["B"][kind])
     for name in ("shuffle", "reverse", "leave_one_out", "repeat", "foreign"):
-        yield name.replace("_", " "), ("C", name)
-    yield "score, 5 steps", ("D", "score")
+        yield "C", name.replace("_", " "), figure("C", name)
+    yield "D", "score, 5 steps", figure("D", "score")
+    if any(step["value"] is not None for step in first["D"]["curve"]):
+        yield "D", "~steps 2 to 5", lambda result: _curve(result["D"]["curve"])
     for name in ("low", "normal", "high"):
-        yield name, ("E", name, "cosine")
-    for letter in [key for key in result if len(key) == 1 and key not in TESTS]:  # checks of plugins
-        for name in result[letter]:
-            yield name.replace("_", " "), (letter, name)
+        yield "E", name, figure("E", name, "cosine")
+    if evaluation["E_delta"]["value"] is not None:
+        delta = _figure(evaluation["E_delta"], ("E",), intervals)
+        yield "E", "|normal VAL − OOD|", lambda result: delta if result is first else Text()
+    if any(first["E"][name]["gain"]["value"] is not None for name in ("low", "normal", "high")):
+        for name in ("low", "normal", "high"):
+            yield "E", f"gain, {name}", figure("E", name, "gain")
+    yield "E", "~windows l, n, h", lambda result: _counts(result["E"])
+    for letter in [key for key in first if len(key) == 1 and key not in TESTS]:  # checks of plugins
+        for name in first[letter]:
+            yield letter, name.replace("_", " "), figure(letter, name)
 
 
-def beside(evaluation: dict[str, Any]) -> Table:
+def _label(label: str) -> Text:
+    """A label; one that begins with ~ is of a row that explains those above it."""
+    return Text(label[1:], style="dim") if label.startswith("~") else Text(label)
+
+
+def _chance(found: dict[str, Any]) -> Text:
+    values = [rate(found[f"chance_{name}"]["value"]) for name in ("r1", "r5")]
+    return Text(f"{values[0]:>7}  {values[1]}", style="dim")
+
+
+def _curve(curve: list[dict[str, Any]]) -> Text:
+    """The steps after the first, which predicts the target as all other tests do."""
+    return Text(f"  {' '.join(plain(step['value'], 2) for step in curve[1:])}", style="dim")
+
+
+def _counts(bins: dict[str, Any]) -> Text:
+    low, normal, high = (f"{bins[name]['windows']:,}" for name in ("low", "normal", "high"))
+    return Text(f"{low:>7}  {normal}  {high}", style="dim")
+
+
+def windows(evaluation: dict[str, Any]) -> Text:
+    """What the figures are means over, a line a split."""
+    lines = []
+    for name, result in evaluation["splits"].items():
+        retrieval = result["B"]["all"]
+        lines.append(
+            f"{name.upper():>4}  {result['windows']:,} windows of {result['articles']:,} articles, "
+            f"{retrieval['duplicates']:,} duplicates, {retrieval['skipped_articles']:,} articles skipped in B"
+        )
+    return Text("\n".join(lines) + "\n", style="dim")
+
+
+BESIDE: dict[str, Path] = {
+    "cosine": ("cosine",),
+    "gain": ("A", "gain"),
+    "direction": ("A", "direction"),
+    "margin": ("A", "margin"),
+    "R@1": ("B", "all", "r1"),
+    "R@5": ("B", "all", "r5"),
+    "R@5 unseen": ("B", "unseen", "r5"),
+    "rollout": ("D", "score"),
+}
+GOES_FIRST = ("R@1", "direction", "R@5", "rollout")
+"""The columns that a narrow terminal can do without, in the order in which they go."""
+
+
+def beside(evaluation: dict[str, Any]) -> Fitting:
     """The model and the yardsticks on the first split."""
+    return Fitting(_beside(evaluation, GOES_FIRST[:count]) for count in range(len(GOES_FIRST) + 1))
+
+
+def _beside(evaluation: dict[str, Any], without: tuple[str, ...]) -> Table:
     split = next(iter(evaluation["splits"]))
-    table = Table(title=f"beside it, on {split.upper()}", title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False)
-    table.add_column("", no_wrap=True)
-    columns: dict[str, Path] = {
-        "cosine": ("cosine",),
-        "gain": ("A", "gain"),
-        "direction": ("A", "direction"),
-        "margin": ("A", "margin"),
-        "R@1": ("B", "all", "r1"),
-        "R@5": ("B", "all", "r5"),
-        "R@5 unseen": ("B", "unseen", "r5"),
-        "rollout": ("D", "score"),
-    }
-    profiles = {evaluation["gates"]["profile"]: "gates"} | ({"causal": "causal"} if _causal(evaluation) else {})
-    for name in (*columns, *profiles):
-        table.add_column(name, justify="right", no_wrap=True)
+    columns = {name: path for name, path in BESIDE.items() if name not in without}
+    keys = ["gates", "causal"][: len(profiles_of(evaluation))]
+    table = new_table(f"beside it, on {split.upper()}")
+    add_columns(table, "")
+    add_columns(table, *columns, *(evaluation[key]["profile"] for key in keys), right=True)
     for name, document in [("this model", evaluation), *evaluation["yardsticks"].items()]:
         result = document["splits"][split]
         cells = [_text(found["value"] if (found := _at(result, path)) else None, path) for path in columns.values()]
-        verdicts = [f"{document[key]['passed']}/{document[key]['of']}" for key in profiles.values()]
-        table.add_row(name, *cells, *verdicts, style="bold" if document is evaluation else "dim")
+        verdicts = [f"{document[key]['passed']}/{document[key]['of']}" for key in keys]
+        table.add_row(*map(Text, [name, *cells, *verdicts]), style="bold" if document is evaluation else "dim")
     return table
 
 
-def reasons(evaluation: dict[str, Any]) -> str:
-    """What to be careful about, and why the letters that did not pass, did not."""
-    lines = [f"[yellow]note[/]  {escape(warning)}" for warning in evaluation.get("warnings", [])]
-    for verdict in (evaluation["gates"], _causal(evaluation) or {}):
-        for letter, why in verdict.get("why", {}).items():
-            lines.append(f"[bold]{escape(verdict['profile'])} {letter}[/]  {escape(why)}")
-    return "\n".join(lines)
-
-
-def _causal(evaluation: dict[str, Any]) -> dict[str, Any] | None:
-    """The verdict of `causal`, where it stands beside another profile's."""
-    return None if evaluation["gates"]["profile"] == "causal" else evaluation["causal"]
+def profiles_of(evaluation: dict[str, Any]) -> list[dict[str, Any]]:
+    """The verdict of the profile that was asked for and, beside another, that of `causal`."""
+    gates, causal = evaluation["gates"], evaluation["causal"]
+    return [gates] if causal is None or gates["profile"] == "causal" else [gates, causal]
 
 
 def _at(node: Any, path: Path) -> dict[str, Any] | None:
@@ -125,25 +191,22 @@ def _at(node: Any, path: Path) -> dict[str, Any] | None:
     return node
 
 
-def _with_interval(figure: dict[str, Any] | None, path: Path) -> str:
+def _figure(figure: dict[str, Any] | None, path: Path, intervals: bool) -> Text:
     if figure is None or figure["value"] is None:
-        return "–"
-    text = f"{_text(figure['value'], path):>7}"
-    if figure["low"] is None:
-        return text
-    return f"{text}  [dim]{_text(figure['low'], path)} … {_text(figure['high'], path)}[/]"
+        return Text(NONE)
+    text = Text(f"{_text(figure['value'], path):>7}")
+    if intervals and figure["low"] is not None:
+        text.append(f"  {_text(figure['low'], path)} … {_text(figure['high'], path)}", style="dim")
+    return text
 
 
-def _verdict(gates: dict[str, Any], letter: str) -> str:
-    if letter not in gates:
-        return "[dim]no gate[/]"
-    return {True: "[green]pass[/]", False: "[red]fail[/]", None: "[yellow]not measurable[/]"}[gates[letter]]
+def _verdict(gates: dict[str, Any], letter: str) -> Text:
+    if not letter:
+        return Text()
+    return Text(*OUTCOMES[gates[letter]]) if letter in gates else Text("no gate", style="dim")
 
 
 def _text(value: float | None, path: Path) -> str:
-    if value is None:
-        return "–"
     if path[-1] in RATES:
-        return f"{value:.1%}"
-    value = round(value, 3) + 0.0  # no −0.000
-    return f"{value:+.3f}" if SIGNED & {path[0], path[-1]} else f"{value:.3f}"
+        return rate(value)
+    return signed(value) if SIGNED & {path[0], path[-1]} else plain(value)

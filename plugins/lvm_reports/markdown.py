@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from lvmcore import Comparison, Details, Row, component
+from lvmcore.figures import figure_label, plain, rate, signed
 
 HEADS = ["#", "Model", "Date", "Size", "Approach", "Val Cos", "Margin (VAL)", "R@1", "R@5", "Gates", "Status"]
 TESTS = {"A": "offset sweep", "B": "retrieval", "C": "ablations", "D": "rollout", "E": "coherence bins"}
@@ -90,16 +91,13 @@ def _targets(details: Details) -> Iterator[list[str]]:
         test = f"{one.letter}: {TESTS.get(one.letter, '')}" if one.letter != previous else ""
         previous = one.letter
         values = (_value(one.figure, value) for value in (one.val, one.ood))
-        figure = one.figure.replace("offsets.", "s ").replace("_", " ")
-        yield [test.rstrip(": "), figure, *values, one.wanted, MARKS[one.holds]]
+        yield [test.rstrip(": "), figure_label(one.figure), *values, one.wanted, MARKS[one.holds]]
 
 
 def _value(figure: str, value: float | None) -> str:
-    if value is None:
-        return "–"
     if figure.endswith(("r1", "r5")):
-        return f"{value:.1%}"
-    return f"{value:.3f}" if figure in ("score", "delta", "cosine") or "mrr" in figure else f"{value:+.3f}"
+        return rate(value)
+    return plain(value) if figure in ("score", "delta", "cosine") or "mrr" in figure else signed(value)
 
 
 def _timeline(details: Sequence[Details]) -> Iterator[str]:
@@ -115,7 +113,9 @@ def _timeline(details: Sequence[Details]) -> Iterator[str]:
 
 def _sizes(details: Iterable[Details]) -> tuple[list[str], list[list[str]]]:
     """Exported weights by model, the largest first."""
-    held = sorted((one for one in details if one.weights), key=lambda one: (-(one.weights or 0), one.number))
+    held = sorted(
+        (one for one in details if one.weights and one.parameters), key=lambda one: (-(one.weights or 0), one.number)
+    )
     rows = [[one.model, f"{one.parameters:,}", f"{one.weights / 2**20:.1f} MiB", f"`{one.run}`"] for one in held]  # pyright: ignore
     return ["Model", "Parameters", "Weights", "Run"], rows
 

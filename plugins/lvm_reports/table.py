@@ -2,56 +2,78 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from typing import TYPE_CHECKING
 
 from lvmcore import Comparison, Row, component
 
 if TYPE_CHECKING:
     from rich.table import Table as RichTable
+    from rich.text import Text
+
+    from lvmcore.tables import Fitting
 
 FIGURES = {"val_cos": "val cos", "margin": "margin", "r1": "R@1", "r5": "R@5", "passed": "gates"}
+
+FORMS = (("date", "size", "approach", "status"), ("size", "approach"), ())
+"""The columns beside model and figures, for wide, middling and narrow terminals; without a column of its own the
+status stands below the model."""
 
 
 @component
 class Table:
     """A table for the terminal; the best value of each column is bold."""
 
-    def build(self) -> Callable[[Comparison], RichTable]:
+    def build(self) -> Callable[[Comparison], Fitting]:
         return draw
 
 
-def draw(comparison: Comparison) -> RichTable:
-    from rich import box
-    from rich.table import Table as RichTable
+def draw(comparison: Comparison) -> Fitting:
+    from lvmcore.tables import Fitting
 
+    return Fitting(_table(comparison, form) for form in FORMS)
+
+
+def _table(comparison: Comparison, form: Collection[str]) -> RichTable:
+    from rich.text import Text
+
+    from lvmcore.tables import add_columns, add_text, new_table
+
+    table = new_table()
+    add_columns(table, "#", right=True)
+    (add_columns if "status" in form else add_text)(table, "model")
     several = len(comparison.corpora) > 1
-    table = RichTable(box=box.SIMPLE_HEAD, pad_edge=False)
-    table.add_column("#", justify="right")
-    for name in ("model", *(["corpus"] if several else []), "date"):
-        table.add_column(name, no_wrap=True)
-    table.add_column("size", justify="right")
-    table.add_column("approach")
-    for name in FIGURES.values():
-        table.add_column(name, justify="right", no_wrap=True)
-    table.add_column("status")
+    apart = [name for name, wanted in (("corpus", several and "status" in form), ("date", "date" in form)) if wanted]
+    add_columns(table, *apart)
+    add_columns(table, *(name for name in ("size",) if name in form), right=True)
+    add_text(table, *(name for name in ("approach",) if name in form))
+    add_columns(table, *FIGURES.values(), right=True)
+    add_text(table, *(name for name in ("status",) if name in form))
     rows = [*comparison.rows, *comparison.yardsticks]
     for i, row in enumerate(rows):
+        facts = {"date": row.date, "size": row.size_text, "approach": row.approach}
         table.add_row(
-            "" if row.number is None else str(row.number),
-            row.model_text,
-            *([row.corpus] if several else []),
-            row.date,
-            row.size_text,
-            row.approach,
+            Text("" if row.number is None else str(row.number)),
+            *([Text(row.model_text)] if "status" in form else [_model_and_below(row, several)]),
+            *([Text(row.corpus)] if several and "status" in form else []),
+            *(Text(text) for name, text in facts.items() if name in form),
             *(_marked(comparison, row, column) for column in FIGURES),
-            row.status,
+            *(Text(row.status) for _ in ("status",) if "status" in form),
             style="dim" if row.number is None else None,
             end_section=i + 1 == len(comparison.rows),
         )
     return table
 
 
-def _marked(comparison: Comparison, row: Row, column: str) -> str:
-    text = row.text(column)
-    return f"[bold green]{text}[/]" if comparison.is_best(row, column) else text
+def _model_and_below(row: Row, several: bool) -> Text:
+    """The model, and below it the corpus, where there are several, and the status."""
+    from rich.text import Text
+
+    below = " · ".join(text for text in (row.corpus if several else "", row.status) if text)
+    return Text.assemble(row.model_text, *([(f"\n{below}", "dim")] if below else []))
+
+
+def _marked(comparison: Comparison, row: Row, column: str) -> Text:
+    from rich.text import Text
+
+    return Text(row.text(column), style="bold green" if comparison.is_best(row, column) else "")

@@ -57,7 +57,9 @@ def test_the_shared_options_are_shown_with_a_loss_and_an_input(lvm: Lvm) -> None
 
 def test_a_variant_a_profile_and_files_are_shown(lvm: Lvm, small: Path) -> None:
     assert json.loads(lvm("show", "p1", "--json").stdout)["title"] == "P1 Baseline"
-    assert "A offsets.+1 val" in json.loads(lvm("show", "strict", "--json").stdout)
+    gates = json.loads(lvm("show", "strict", "--json").stdout)
+    assert gates["A offsets.+1"] == {"val": ">= 0.50", "ood": ">= 0.48"}
+    assert gates["C shuffle"] == "<= -0.15"
     corpus = json.loads(lvm("show", small, "--json").stdout)
     assert (corpus["kind"], corpus["tensors"]["vectors"]) == ("corpus", "F16 144×16")
     lvm(*TOY, small)
@@ -71,9 +73,23 @@ def test_a_variant_a_profile_and_files_are_shown(lvm: Lvm, small: Path) -> None:
 def test_a_name_of_several_things_shows_all_of_them(lvm: Lvm) -> None:
     printed = lvm("show", "table").stdout
     assert "table, report" in printed
-    assert "A margin val: >= 0.02" in printed
+    assert "A margin: >= 0.02" in printed
     report, profile = json.loads(lvm("show", "table", "--json").stdout)
     assert (report["kind"], profile["gates"]) == ("report", "table")
+
+
+def test_files_are_shown_with_what_they_hold(lvm: Lvm, tmp_path: Path) -> None:
+    (tmp_path / "list.json").write_text("[1, 2]")
+    (tmp_path / "own.toml").write_text('[variants.own]\nloss = "mse+dir:0.1"\n')
+    (tmp_path / "bad.toml").write_text("own =")
+    assert json.loads(lvm("show", "list.json").stdout) == [1, 2]
+    assert "loss: mse+dir:0.1" in lvm("show", "own.toml").stdout
+    assert "the file is no TOML" in lvm("show", "bad.toml", status=2).stderr
+
+
+def test_a_summary_is_one_short_sentence(lvm: Lvm) -> None:
+    summaries = [row["summary"] for row in json.loads(lvm("list", "--json").stdout) if row["plugin"]]
+    assert all("Source:" not in text and len(text) <= 120 for text in summaries)
 
 
 def test_a_plugin_that_fails_is_a_row_with_its_reason(lvm: Lvm) -> None:

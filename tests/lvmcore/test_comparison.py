@@ -15,10 +15,10 @@ from lvmcore.details import Target, details_of
 from lvmcore.runs import Run, all_runs
 
 
-def run_of(root: Path, name: str, protocols: tuple[str, ...] = ("5cat",), **record: Any) -> Run:
+def run_of(root: Path, name: str, protocols: tuple[str, ...] = ("5cat",), cosine: float = 0.6, **record: Any) -> Run:
     run = Run.create(root, name, ["test"])
     for protocol in protocols:
-        val = {"cosine": {"value": 0.6}, "A": {"margin": {"value": -0.1 if protocol == "5cat" else -0.2}}}
+        val = {"cosine": {"value": cosine}, "A": {"margin": {"value": -0.1 if protocol == "5cat" else -0.2}}}
         gates = {"profile": "table", "passed": 1, "of": 5}
         corpus = {"name": "wiki", "digest": "x"}
         run.write_evaluation({"protocol": protocol, "corpus": corpus, "splits": {"val": val}, "gates": gates})
@@ -28,7 +28,7 @@ def run_of(root: Path, name: str, protocols: tuple[str, ...] = ("5cat",), **reco
 
 
 def test_what_was_reported_stands_below_its_run_and_is_never_ranked(tmp_path: Path, catalogue: Catalogue) -> None:
-    run_of(tmp_path, "other")
+    run_of(tmp_path, "other", cosine=0.5)
     run_of(tmp_path, "p1", ("5cat", "5cat-2025"))
     reported = catalogue.variants.values()
     comparison = compare(all_runs(tmp_path), reported)

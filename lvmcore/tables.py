@@ -1,0 +1,53 @@
+"""Tables for the terminal, in one style. Where there is no room, columns go before a figure is cut."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from rich import box
+from rich.console import Console, ConsoleOptions, RenderResult
+from rich.measure import Measurement
+from rich.table import Table
+
+LEAST = 26
+"""Columns that a text needs to be read; below that it had better stand elsewhere."""
+
+UNBOUNDED = 10_000
+
+
+def new_table(title: str | None = None) -> Table:
+    """An empty table in the style of all."""
+    return Table(title=title, title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False)
+
+
+def add_columns(table: Table, *names: str, right: bool = False) -> None:
+    """Columns that are never wrapped: figures and names."""
+    for name in names:
+        table.add_column(name, no_wrap=True, justify="right" if right else "left")
+
+
+def add_text(table: Table, *names: str) -> None:
+    """Columns that wrap where there is no room."""
+    for name in names:
+        table.add_column(name, overflow="fold")
+
+
+class Fitting:
+    """The first of several tables that fits the terminal; the last one where none does."""
+
+    def __init__(self, tables: Iterable[Table]) -> None:
+        self.tables = list(tables)
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        fits = (table for table in self.tables if least_width(table, console) <= options.max_width)
+        yield next(fits, self.tables[-1])
+
+
+def least_width(table: Table, console: Console) -> int:
+    """How wide a table must be for nothing to be cut."""
+    unbounded = console.options.update(width=UNBOUNDED)
+    width = 3 * len(table.columns) - 1  # a gap of three between two columns, one at either edge
+    for column in table.columns:
+        widest = max(Measurement.get(console, unbounded, cell).maximum for cell in (column.header, *column.cells))
+        width += widest if column.no_wrap else min(widest, column.min_width or LEAST)
+    return width
