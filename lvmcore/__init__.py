@@ -9,6 +9,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from lvmcore import tables
     from lvmcore.comparison import Comparison, Row
     from lvmcore.components import component, option
     from lvmcore.corpus import Batch, Corpus, CorpusInfo, Windows, save_corpus
@@ -60,10 +61,13 @@ __all__ = [  # noqa: RUF022 – in the order of _HOMES
     "hookimpl",
     "Shape",
     "Step",
+    "tables",
 ]
 
 
 def __getattr__(name: str) -> Any:
+    if name == "tables":  # a module: what a report needs to draw a table that fits the terminal
+        return import_module("lvmcore.tables")
     if name in _HOMES:
         return getattr(import_module(f"lvmcore.{_HOMES[name]}"), name)
     raise AttributeError(f"module 'lvmcore' has no attribute '{name}'")

@@ -7,7 +7,7 @@ from typing import Any
 
 import attrs
 
-from lvmcore.figures import plain, signed
+from lvmcore.figures import figure_label, plain, rate, signed
 from lvmcore.runs import Run
 
 
@@ -23,6 +23,18 @@ class Target:
     """The conditions of VAL and of OOD, one where they are the same."""
     holds: bool | None
     """None where it can't be measured."""
+
+    @property
+    def label(self) -> str:
+        """The figure in words."""
+        return figure_label(self.figure)
+
+    def text(self, value: float | None) -> str:
+        """A value of the figure as it is printed."""
+        if self.figure.endswith(("r1", "r5")):
+            return rate(value)
+        unsigned = self.figure in ("score", "delta", "cosine") or "mrr" in self.figure
+        return plain(value) if unsigned else signed(value)
 
 
 @attrs.frozen(kw_only=True)

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from lvmcore import Comparison, Details, Row, component
-from lvmcore.figures import figure_label, plain, rate, signed
 
 HEADS = ["#", "Model", "Date", "Size", "Approach", "Val Cos", "Margin (VAL)", "R@1", "R@5", "Gates", "Status"]
 TESTS = {"A": "offset sweep", "B": "retrieval", "C": "ablations", "D": "rollout", "E": "coherence bins"}
@@ -90,14 +89,8 @@ def _targets(details: Details) -> Iterator[list[str]]:
     for one in details.targets:
         test = f"{one.letter}: {TESTS.get(one.letter, '')}" if one.letter != previous else ""
         previous = one.letter
-        values = (_value(one.figure, value) for value in (one.val, one.ood))
-        yield [test.rstrip(": "), figure_label(one.figure), *values, one.wanted, MARKS[one.holds]]
-
-
-def _value(figure: str, value: float | None) -> str:
-    if figure.endswith(("r1", "r5")):
-        return rate(value)
-    return plain(value) if figure in ("score", "delta", "cosine") or "mrr" in figure else signed(value)
+        values = (one.text(value) for value in (one.val, one.ood))
+        yield [test.rstrip(": "), one.label, *values, one.wanted, MARKS[one.holds]]
 
 
 def _timeline(details: Sequence[Details]) -> Iterator[str]:

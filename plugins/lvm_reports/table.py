@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from rich.table import Table as RichTable
     from rich.text import Text
 
-    from lvmcore.tables import Fitting
+    from lvmcore import tables
 
 FIGURES = {"val_cos": "val cos", "margin": "margin", "r1": "R@1", "r5": "R@5", "passed": "gates"}
 
@@ -24,31 +24,31 @@ status stands below the model."""
 class Table:
     """A table for the terminal; the best value of each column is bold."""
 
-    def build(self) -> Callable[[Comparison], Fitting]:
+    def build(self) -> Callable[[Comparison], tables.Fitting]:
         return draw
 
 
-def draw(comparison: Comparison) -> Fitting:
-    from lvmcore.tables import Fitting
+def draw(comparison: Comparison) -> tables.Fitting:
+    from lvmcore import tables
 
-    return Fitting(_table(comparison, form) for form in FORMS)
+    return tables.Fitting(_table(comparison, form) for form in FORMS)
 
 
 def _table(comparison: Comparison, form: Collection[str]) -> RichTable:
     from rich.text import Text
 
-    from lvmcore.tables import add_columns, add_text, new_table
+    from lvmcore import tables
 
-    table = new_table()
-    add_columns(table, "#", right=True)
-    (add_columns if "status" in form else add_text)(table, "model")
+    table = tables.new_table()
+    tables.add_columns(table, "#", right=True)
+    (tables.add_columns if "status" in form else tables.add_text)(table, "model")
     several = len(comparison.corpora) > 1
     apart = [name for name, wanted in (("corpus", several and "status" in form), ("date", "date" in form)) if wanted]
-    add_columns(table, *apart)
-    add_columns(table, *(name for name in ("size",) if name in form), right=True)
-    add_text(table, *(name for name in ("approach",) if name in form))
-    add_columns(table, *FIGURES.values(), right=True)
-    add_text(table, *(name for name in ("status",) if name in form))
+    tables.add_columns(table, *apart)
+    tables.add_columns(table, *(name for name in ("size",) if name in form), right=True)
+    tables.add_text(table, *(name for name in ("approach",) if name in form))
+    tables.add_columns(table, *FIGURES.values(), right=True)
+    tables.add_text(table, *(name for name in ("status",) if name in form))
     rows = [*comparison.rows, *comparison.yardsticks]
     for i, row in enumerate(rows):
         facts = {"date": row.date, "size": row.size_text, "approach": row.approach}
