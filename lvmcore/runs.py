@@ -31,6 +31,7 @@ class Run:
     def __init__(self, path: Path, record: dict[str, Any]) -> None:
         self.path, self.record = path, record
         self._lock: int | None = None
+        self._evaluations: dict[str, dict[str, Any] | None] = {}
 
     @classmethod
     def create(cls, root: Path, name: str, command: list[str]) -> Self:
@@ -96,11 +97,14 @@ class Run:
 
     def write_evaluation(self, document: dict[str, Any]) -> None:
         write_whole(self.path / _evaluation_file(document["protocol"]), to_json(document))
+        self._evaluations.pop(document["protocol"], None)
 
     def evaluation(self, protocol: str = DEFAULT_PROTOCOL) -> dict[str, Any] | None:
         """The evaluation document, if the run was evaluated by this protocol."""
-        found = self._json_lines(_evaluation_file(protocol), whole=True)
-        return found[0] if found else None
+        if protocol not in self._evaluations:  # a large document, which a listing asks for several times
+            found = self._json_lines(_evaluation_file(protocol), whole=True)
+            self._evaluations[protocol] = found[0] if found else None
+        return self._evaluations[protocol]
 
     @property
     def epochs_done(self) -> int:

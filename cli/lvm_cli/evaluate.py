@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -86,9 +87,19 @@ def command(
     if save and run is None:
         raise LvmError(f"--save puts the result into a run's folder; '{what}' is no run", fix="--json > FILE")
     variant = run.record.get("variant", {}) if run else {}
-    corpus = open_corpus(data or variant.get("data") or base.data, registry)
-    if run and not data and run.record.get("corpus", {}).get("digest", corpus.digest) != corpus.digest:
-        click.echo(f"lvm: note: '{variant['data']}' is no longer what the run was trained on", err=True)
+    trained = run.record if run else _header(what)
+    corpus = open_corpus(data or variant.get("data") or trained.get("data") or base.data, registry)
+    elsewhere = trained.get("corpus", {}).get("digest", corpus.digest) != corpus.digest
+    if elsewhere:
+        name = trained["corpus"].get("name", "another corpus")
+        click.echo(f"lvm: note: trained on {name}, evaluated on {corpus.info.name}, which is another corpus", err=True)
+    if save and (elsewhere or max_windows or set(splits) != {"val", "ood"}):
+        raise LvmError(
+            "--save keeps the figures that a run is known and compared by",
+            where=what,
+            expected="its own corpus, VAL and OOD, and all their windows",
+            fix="--json > FILE",
+        )
     predictor, context = _predictor(what, run, corpus, registry, precision)
     settings = Settings(
         protocol=protocol,
@@ -116,6 +127,20 @@ def command(
     if result.document["yardsticks"]:
         out.print(beside(result.document))
     out.print(reasons(result.document))
+
+
+def _header(what: str) -> dict[str, Any]:
+    """What a model file says of itself; nothing of what is none, which is told when it is read."""
+    if Path(what).suffix != ".safetensors" or not Path(what).is_file():
+        return {}
+    import safetensors
+
+    try:
+        with safetensors.safe_open(what, framework="numpy") as file:
+            header = json.loads((file.metadata() or {}).get("lvm", "{}"))
+    except (safetensors.SafetensorError, OSError, ValueError):
+        return {}
+    return header if isinstance(header, dict) and header.get("kind") == "model" else {}
 
 
 def _run(what: str, root: Path, registry: Registry) -> Run | None:

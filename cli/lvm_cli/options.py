@@ -7,16 +7,18 @@ from collections.abc import Callable
 from contextlib import nullcontext, redirect_stdout
 from functools import wraps
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from lvmcore.catalogue import Catalogue, default_files, load_catalogue
 from lvmcore.errors import LvmError
 from lvmcore.files import to_json
 from lvmcore.plugins import Plugins
 from lvmcore.registry import KINDS, Registry
 from lvmcore.runs import Run, find_run
+
+if TYPE_CHECKING:
+    from lvmcore.catalogue import Catalogue
 
 LOCAL = Path("registry.toml")
 """Variants of one's own, beside the runs."""
@@ -82,6 +84,8 @@ def open_registry(files: tuple[Path, ...] = (), without: tuple[str, ...] = ()) -
 
 def open_catalogue(registry: Registry, registries: tuple[Path, ...] = ()) -> Catalogue:
     """Variants and profiles: the wheel's, the plugins', ./registry.toml, then --registry."""
+    from lvmcore.catalogue import default_files, load_catalogue
+
     local = [LOCAL] if LOCAL.is_file() else []
     catalogue = load_catalogue([*default_files(), *plugged_files(registry), *local, *registries])
     catalogue.absent = registry.plugins.absent()
@@ -100,6 +104,8 @@ def examine(registry: Registry) -> None:
 
 def plugged_files(registry: Registry) -> list[Path]:
     """The files of variants that plugins bring; one that cannot be read is its plugin's fault, and left out."""
+    from lvmcore.catalogue import default_files, load_catalogue
+
     files: list[Path] = []
     for plugin, file in registry.variant_files():
         try:

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import safetensors
-from conftest import TOY, Lvm
+from conftest import TOY, Lvm, MakeCorpus
 
 
 def test_a_run_trains_evaluates_writes_its_folder_and_adds_a_row(lvm: Lvm, small: Path, tmp_path: Path) -> None:
@@ -141,3 +141,23 @@ def test_auto_is_the_same_precision_in_training_and_evaluation(
     )
     assert auto["precision"] == "bf16"
     assert auto["evaluation"]["splits"] == bf16["evaluation"]["splits"] != fp32["evaluation"]["splits"]
+
+
+def test_a_model_file_is_evaluated_on_what_it_was_trained_on(lvm: Lvm, small: Path, make_corpus: MakeCorpus) -> None:
+    run = json.loads(lvm(*TOY, small, "--json").stdout)
+    model = Path(run["path"]) / "model.safetensors"
+    own = json.loads(lvm("eval", model, "--json").stdout)
+    assert own["splits"] == run["evaluation"]["splits"]
+    other = lvm("eval", model, "--data", make_corpus("other", seed=5), "--json")
+    assert "note: trained on small, evaluated on other" in other.stderr
+    assert json.loads(other.stdout)["corpus"]["name"] == "other"
+
+
+def test_only_a_whole_evaluation_on_its_own_corpus_replaces_a_runs_figures(
+    lvm: Lvm, small: Path, make_corpus: MakeCorpus
+) -> None:
+    run = json.loads(lvm(*TOY, small, "--json").stdout)
+    other = make_corpus("other", seed=5)
+    for words in (("--data", other), ("--max-windows", "3"), ("--split", "val")):
+        assert "--save keeps the figures" in lvm("eval", "latest", *words, "--save", status=2).stderr
+    assert json.loads((Path(run["path"]) / "evaluation.json").read_text()) == run["evaluation"]
