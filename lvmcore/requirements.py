@@ -24,7 +24,8 @@ def unmet(dist: Distribution, core: str) -> str:
         if found and found["name"].lower() == core and not found["marker"]:
             for rule in _RULE.finditer(found["rules"]):
                 if not _holds(own, rule["sign"], rule["number"]):
-                    return f"it needs {core}{found['rules'].strip()}, this is {core} {own}; pip install -U {core}"
+                    rules = found["rules"].strip().strip("()")
+                    return f"it needs {core}{rules}, this is {core} {own}; pip install '{core}{rules}'"
     return ""
 
 

@@ -28,11 +28,11 @@ def command(files: tuple[Path, ...], without: tuple[str, ...], requirements: boo
     lvm plugins --requirements > requirements.txt
     """
     registry = open_registry(files, without)
+    examine(registry)
     if requirements:
         click.echo("\n".join(pins(registry.plugins.found)))
         return
     gives: dict[int, list[str]] = {}
-    examine(registry)
     for kind in KINDS:
         for found in registry.all(kind):
             gives.setdefault(id(found.plugin), []).append(found.name)
