@@ -31,7 +31,7 @@ class Run:
     def __init__(self, path: Path, record: dict[str, Any]) -> None:
         self.path, self.record = path, record
         self._lock: int | None = None
-        self._evaluations: dict[str, dict[str, Any] | None] = {}
+        self._evaluations: dict[str, dict[str, Any]] = {}
 
     @classmethod
     def create(cls, root: Path, name: str, command: list[str]) -> Self:
@@ -102,9 +102,9 @@ class Run:
     def evaluation(self, protocol: str = DEFAULT_PROTOCOL) -> dict[str, Any] | None:
         """The evaluation document, if the run was evaluated by this protocol."""
         if protocol not in self._evaluations:  # a large document, which a listing asks for several times
-            found = self._json_lines(_evaluation_file(protocol), whole=True)
-            self._evaluations[protocol] = found[0] if found else None
-        return self._evaluations[protocol]
+            for found in self._json_lines(_evaluation_file(protocol), whole=True):
+                self._evaluations[protocol] = found
+        return self._evaluations.get(protocol)
 
     @property
     def epochs_done(self) -> int:

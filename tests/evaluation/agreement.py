@@ -107,7 +107,7 @@ def batched(
     **options: Any,
 ) -> tuple[dict[str, Any], dict[str, Columns]]:
     """lvmcore's figures as plain numbers, and its columns."""
-    windows = evaluation_windows(corpus, HELD_OUT, CONTEXT, options.pop("limit", None))
+    windows = evaluation_windows(corpus, HELD_OUT, CONTEXT, options.pop("limit", None), protocol.spread)
     columns = {
         split: columns_of(predictor, found, protocol.tests(), filter=filter, **options)
         for split, found in windows.items()

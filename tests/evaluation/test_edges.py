@@ -119,6 +119,14 @@ def test_predictions_that_are_no_direction_count_as_nothing(value: float, evalua
     assert document["gates"]["passed"] <= 1  # E, which asks for equal cosines, can't tell
 
 
+def test_a_limit_spreads_over_the_articles_but_for_the_protocol_that_takes_the_first(evaluated: Any) -> None:
+    corpus = corpus_of([20] * 5, [20] * 5)
+    document = evaluated("copy-last", corpus, max_windows=10)
+    assert [(split["windows"], split["articles"]) for split in document["splits"].values()] == [(10, 5)] * 2
+    old = evaluated("copy-last", corpus, max_windows=10, protocol="5cat-2025")
+    assert [(split["windows"], split["articles"]) for split in old["splits"].values()] == [(10, 1)] * 2
+
+
 def test_empty_bins_are_reported_as_empty(evaluated: Any) -> None:
     random = np.random.default_rng(0)
     topics = random.normal(size=(9, 1, 16)) * 5
