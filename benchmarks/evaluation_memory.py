@@ -26,7 +26,8 @@ import torch
 
 from lvmcore.catalogue import default_files, load_catalogue
 from lvmcore.corpus import Corpus, CorpusInfo, save_corpus
-from lvmcore.evaluation.fivecat import Evaluator, Settings, predictor_of_model, save_columns
+from lvmcore.evaluation.fivecat import Evaluator, Settings, save_columns
+from lvmcore.evaluation.predictors import predictor_of_model
 from lvmcore.model import build_model
 from lvmcore.plugins import Plugins
 from lvmcore.precision import processor_name

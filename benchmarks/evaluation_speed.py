@@ -33,7 +33,7 @@ import torch
 from lvmcore.corpora import open_corpus
 from lvmcore.corpus import Corpus, Windows
 from lvmcore.evaluation.evaluate import BATCH, columns_of
-from lvmcore.evaluation.fivecat import FILTER, predictor_of_model, yardstick
+from lvmcore.evaluation.predictors import FILTER, predictor_of_model, yardstick
 from lvmcore.model import LatentVectorModel, build_model
 from lvmcore.plugins import Plugins
 from lvmcore.precision import autocast, processor_name, resolve

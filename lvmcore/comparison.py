@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -141,11 +141,13 @@ def compare(runs: Iterable[Run], reported: Iterable[Variant] | None = None) -> C
     return Comparison(tuple(rows), tuple(yardsticks.values()), tuple(details))
 
 
-def _numbers(runs: Iterable[Run]) -> dict[Path, int]:
+def _numbers(runs: Collection[Run]) -> dict[Path, int]:
     """Each run's place by age among all of the folder that it is in."""
     found: dict[Path, int] = {}
     for folder in {run.path.parent for run in runs}:
-        everyone = sorted(listed_runs(folder), key=_age)
+        given = [run for run in runs if run.path.parent == folder]
+        whole = len(given) == sum(1 for _ in folder.glob("*/run.json"))  # then there is nothing to read again
+        everyone = sorted(given if whole else listed_runs(folder), key=_age)
         found |= {run.path: number for number, run in enumerate(everyone, 1)}
     return found
 

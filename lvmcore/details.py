@@ -7,7 +7,8 @@ from typing import Any
 
 import attrs
 
-from lvmcore.figures import figure_label, plain, rate, signed
+from lvmcore.figures import TESTS, figure_label, plain, rate, signed
+from lvmcore.rules import by_figure
 from lvmcore.runs import Run
 
 
@@ -23,6 +24,11 @@ class Target:
     """The conditions of VAL and of OOD, one where they are the same."""
     holds: bool | None
     """None where it can't be measured."""
+
+    @property
+    def test(self) -> str:
+        """What the test is called; nothing of a plugin's."""
+        return TESTS.get(self.letter, "")
 
     @property
     def label(self) -> str:
@@ -107,10 +113,7 @@ def _settings(record: dict[str, Any]) -> Iterator[tuple[str, str]]:
 
 def _targets(conditions: Iterable[dict[str, Any]]) -> Iterator[Target]:
     """The conditions of each figure as one line."""
-    grouped: dict[tuple[str, str], dict[str, dict[str, Any]]] = {}
-    for one in conditions:
-        grouped.setdefault((one["letter"], one["figure"]), {})[one["split"]] = one
-    for (letter, figure), by_split in grouped.items():
+    for (letter, figure), by_split in by_figure(conditions).items():
         wanted = list(dict.fromkeys(one["condition"] for one in by_split.values()))
         outcomes = [one["holds"] for one in by_split.values()]
         values = {split: one["value"] for split, one in by_split.items()}

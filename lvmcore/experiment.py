@@ -15,15 +15,8 @@ from lvmcore.catalogue import Catalogue
 from lvmcore.corpora import open_corpus
 from lvmcore.corpus import Corpus
 from lvmcore.errors import LvmError, because
-from lvmcore.evaluation.fivecat import (
-    CAUSAL,
-    Evaluation,
-    Evaluator,
-    Settings,
-    predictor_of_model,
-    profile_of,
-    save_columns,
-)
+from lvmcore.evaluation.fivecat import CAUSAL, Evaluation, Evaluator, Settings, profile_of, save_columns
+from lvmcore.evaluation.predictors import predictor_of_model
 from lvmcore.model import LatentVectorModel
 from lvmcore.precision import processor_name, resolve
 from lvmcore.registry import Registry

@@ -5,6 +5,7 @@ from __future__ import annotations
 NONE = "–"
 """What stands where nothing was measured."""
 
+TESTS = {"A": "offset sweep", "B": "retrieval", "C": "ablations", "D": "rollout", "E": "coherence bins"}
 LABELS = {"r1": "R@1", "r5": "R@5", "mrr": "MRR"}
 
 

@@ -167,7 +167,8 @@ def _corpora(registry: Registry) -> str:
 def _evaluator(registry: Registry, registries: tuple[Path, ...]) -> str:
     """On the default corpus the oracle finds every target and the copier finds none of them first."""
     from lvmcore.corpora import open_corpus
-    from lvmcore.evaluation.fivecat import Settings, evaluate, yardstick
+    from lvmcore.evaluation.fivecat import Settings, evaluate
+    from lvmcore.evaluation.predictors import yardstick
 
     catalogue = open_catalogue(registry, registries)
     corpus = open_corpus(catalogue.variant("base").data, registry)

@@ -168,7 +168,7 @@ def _is_predictor(what: str, registry: Registry) -> bool:
 def _predictor(what: str, run: Run | None, corpus: Corpus, registry: Registry, precision: str) -> tuple[Predictor, int]:
     """The predictor and the length of its context."""
 
-    from lvmcore.evaluation.fivecat import predictor_of_model, yardstick
+    from lvmcore.evaluation.predictors import predictor_of_model, yardstick
     from lvmcore.model import load_model
     from lvmcore.precision import resolve
 

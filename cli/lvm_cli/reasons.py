@@ -11,7 +11,7 @@ from rich.text import Text
 
 from lvm_cli.tables import profiles_of
 from lvmcore.figures import NONE, apart, figure_label, signed
-from lvmcore.rules import CHEATS, parse_rule
+from lvmcore.rules import CHEATS, beats, by_figure, find_figure, paired, parse_rule
 
 Condition = dict[str, Any]
 
@@ -48,14 +48,14 @@ def _table(verdict: dict[str, Any], evaluation: dict[str, Any]) -> Table:
 
 def _unmet(verdict: dict[str, Any]) -> Iterator[tuple[tuple[str, str], dict[str, Condition]]]:
     """Letter and figure → its conditions by split, where one of them does not hold."""
-    grouped: dict[tuple[str, str], dict[str, Condition]] = {}
-    for one in verdict["conditions"]:
-        about_nothing = one["value"] is None and parse_rule(one["condition"]).negated  # an empty bin
-        if one["letter"] in verdict["why"] and not about_nothing:
-            grouped.setdefault((one["letter"], one["figure"]), {})[one["split"]] = one
-    for key, found in grouped.items():
+    told = [one for one in verdict["conditions"] if one["letter"] in verdict["why"] and not _about_nothing(one)]
+    for key, found in by_figure(told).items():
         if any(one["holds"] is not True for one in found.values()):
             yield key, found
+
+
+def _about_nothing(one: Condition) -> bool:
+    return one["value"] is None and parse_rule(one["condition"]).negated  # an empty bin
 
 
 def _cell(one: Condition | None, evaluation: dict[str, Any]) -> Text:
@@ -65,7 +65,8 @@ def _cell(one: Condition | None, evaluation: dict[str, Any]) -> Text:
     rule, text = parse_rule(one["condition"]), NONE
     if one["value"] is not None:
         text = apart(one["value"], rule.threshold)
-        if rule.interval and (figure := _figure(one, evaluation)) and figure["low"] is not None:
+        _, figure = find_figure(one["letter"], one["figure"], one["split"], evaluation)
+        if rule.interval and figure and figure["low"] is not None:
             text = f"{signed(figure['low'])} … {signed(figure['high'])}"
     place = "" if one["split"] == "both" else f"{one['split'].upper()} "
     return Text(f"{place}{text}", style="dim" if one["holds"] else "")
@@ -95,21 +96,11 @@ def _unbeaten(found: dict[str, Condition], evaluation: dict[str, Any]) -> str:
     """`not above filter`, and what stands above on one split only: `not above filter; on OOD ridge`."""
     names: dict[str, list[str]] = {}
     for split, one in found.items():
-        cheats = evaluation["differences"].get(split, {})
-        figures = {cheat: held.get(f"{one['letter']}.{one['figure']}") for cheat, held in cheats.items()}
-        names[split] = [c for c, held in figures.items() if held and held["low"] is not None and held["low"] <= 0]
+        differences = paired(one["letter"], one["figure"], split, evaluation)
+        names[split] = [c for c, held in differences.items() if held and held["low"] is not None and not beats(held)]
     common = [cheat for cheat in next(iter(names.values())) if all(cheat in unbeaten for unbeaten in names.values())]
     parts = [", ".join(common)] if common else []
     for split, unbeaten in names.items():
         if only := [cheat for cheat in unbeaten if cheat not in common]:
             parts.append(f"on {split.upper()} {', '.join(only)}")
     return f"not above {'; '.join(parts)}" if parts else ""
-
-
-def _figure(one: Condition, evaluation: dict[str, Any]) -> dict[str, Any] | None:
-    if one["split"] == "both":
-        return evaluation["E_delta"]
-    node: Any = evaluation["splits"][one["split"]]
-    for key in [one["letter"], *one["figure"].split(".")]:
-        node = (node or {}).get(key)
-    return node

@@ -8,16 +8,8 @@ from typing import Any
 from rich.table import Table
 from rich.text import Text
 
-from lvmcore.figures import LABELS, NONE, plain, rate, signed
+from lvmcore.figures import LABELS, NONE, TESTS, plain, rate, signed
 from lvmcore.tables import Fitting, add_columns, new_table
-
-TESTS = {
-    "A": "offset sweep",
-    "B": "retrieval",
-    "C": "ablations",
-    "D": "rollout",
-    "E": "coherence bins",
-}
 
 Path = tuple[str, ...]
 Result = dict[str, Any]

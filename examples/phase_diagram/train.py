@@ -15,7 +15,8 @@ from typing import Any
 
 from lvmcore.catalogue import default_files, load_catalogue
 from lvmcore.corpora import open_corpus
-from lvmcore.evaluation.fivecat import Evaluator, Settings, yardstick
+from lvmcore.evaluation.fivecat import Evaluator, Settings
+from lvmcore.evaluation.predictors import yardstick
 from lvmcore.experiment import Experiment
 from lvmcore.plugins import Plugins
 from lvmcore.registry import Registry

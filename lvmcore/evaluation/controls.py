@@ -12,7 +12,8 @@ from lvmcore.catalogue import Catalogue
 from lvmcore.corpora import open_corpus
 from lvmcore.corpus import Corpus
 from lvmcore.evaluation.evaluate import BATCH, Predictor, columns_of, evaluation_windows, measured, statistics_of
-from lvmcore.evaluation.fivecat import CAUSAL, FILTER, ORACLE, Evaluator, Settings, yardstick
+from lvmcore.evaluation.fivecat import CAUSAL, Evaluator, Settings
+from lvmcore.evaluation.predictors import FILTER, ORACLE, yardstick
 from lvmcore.evaluation.protocols import FIVECAT
 from lvmcore.evaluation.statistics import figures
 from lvmcore.plugins import CORE

@@ -10,8 +10,6 @@ from typing import Any
 import attrs
 import numpy as np
 import safetensors.numpy
-import torch
-from torch import Tensor
 
 from lvmcore.catalogue import Catalogue
 from lvmcore.corpus import Corpus, Windows
@@ -29,19 +27,16 @@ from lvmcore.evaluation.evaluate import (
     statistics_of,
 )
 from lvmcore.evaluation.gates import COMPARED, judge, require_known
+from lvmcore.evaluation.predictors import FILTER, is_oracle, yardstick, yardsticks
 from lvmcore.evaluation.protocols import FIVECAT, Protocol, protocol_of
 from lvmcore.evaluation.result import SCHEMA
 from lvmcore.evaluation.statistics import FEW
-from lvmcore.expression import Term, parse_one
+from lvmcore.expression import Term
 from lvmcore.files import write_whole
 from lvmcore.plugins import CORE
-from lvmcore.precision import autocast
-from lvmcore.registry import Registered, Registry
+from lvmcore.registry import Registry
 from lvmcore.rules import Gate
 
-FILTER = "filter"
-"""The yardstick that gain and direction are measured against."""
-ORACLE = "oracle"
 CAUSAL = "causal"
 """The profile that is printed beside whichever was asked for."""
 
@@ -68,31 +63,6 @@ class Evaluation:
     columns: dict[str, Columns]
 
 
-def predictor_of_model(name: str, model: torch.nn.Module, precision: str = "fp32") -> Predictor:
-    """A trained model; call it with `model.eval()` done."""
-
-    def predict(context: Tensor, _: Tensor) -> Tensor:
-        with autocast(precision):
-            return model(context)
-
-    return Predictor(name, predict)
-
-
-def yardstick(text: str, corpus: Corpus, registry: Registry, context: int = 5) -> Predictor:
-    """A predictor that needs no training, by name or expression.
-
-    Raises:
-        LvmError: unknown, or it has nothing to be fit on.
-    """
-    term = parse_one(text)
-    component = registry.make("predictor", term)
-    built = component.build(corpus, context)
-    name = registry.key(registry.find("predictor", term))
-    if getattr(component, "sees_target", False):
-        return Predictor(name, built, sees_target=True)
-    return Predictor(name, lambda rows, _: built(rows))
-
-
 def profile_of(name: str, catalogue: Catalogue, registry: Registry, context: int) -> tuple[Gate, ...]:
     """A gate profile, all of whose figures an evaluation has.
 
@@ -104,11 +74,6 @@ def profile_of(name: str, catalogue: Catalogue, registry: Registry, context: int
     letters = {check.letter for check in checks_of(registry)}
     require_known(name, profile, offsets, letters, registry.plugins.absent())
     return profile
-
-
-def yardsticks(registry: Registry) -> list[Registered]:
-    """The predictors that stand beside every evaluation."""
-    return [found for found in registry.all("predictor") if getattr(found.component, "yardstick", True)]
 
 
 class Evaluator:
@@ -136,7 +101,7 @@ class Evaluator:
             corpus, settings.splits, settings.context, settings.max_windows, spread=self.protocol.spread
         )
         self.total = sum(map(len, self.windows.values()))
-        self.cheats = {registry.key(found) for found in yardsticks(registry) if not _is_oracle(found)}
+        self.cheats = {registry.key(found) for found in yardsticks(registry) if not is_oracle(found)}
         self.warnings = self._warnings()
         self.filter = self._filter()
 
@@ -297,10 +262,6 @@ def evaluate(
 ) -> Evaluation:
     """Evaluate one predictor with the yardsticks beside it."""
     return Evaluator(corpus, registry, catalogue, settings, progress).evaluate(predictor)
-
-
-def _is_oracle(found: Registered) -> bool:
-    return found.plugin.builtin and found.name == ORACLE
 
 
 def _compared(columns: dict[str, Columns]) -> dict[str, Columns]:

@@ -7,7 +7,8 @@ from typing import Any, get_type_hints
 
 from lvmcore.errors import LvmError, unknown
 from lvmcore.evaluation.result import Condition, GateResult, SplitResult, figures_of
-from lvmcore.rules import ROUNDING, Gate
+from lvmcore.figures import apart, signed
+from lvmcore.rules import Gate, beats, find_figure, paired
 
 Outcome = tuple[bool | None, str]
 """Whether a gate holds (None: not measurable), and why it does not; no reason where it is about nothing."""
@@ -60,8 +61,8 @@ def judge(name: str, profile: Iterable[Gate], measured: dict[str, Any]) -> GateR
     why: dict[str, list[str]] = {}
     conditions = []
     for gate in profile:
-        holds, reason = _outcome(gate, measured)
-        _, figure = _find(gate, measured)
+        table, figure = find_figure(gate.letter, gate.figure, gate.split, measured)
+        holds, reason = _outcome(gate, table, figure, measured)
         value = figure["value"] if figure else None
         conditions.append(Condition(gate.letter, gate.figure, gate.split, gate.rule.text, value, holds))
         if not reason:  # about nothing, such as the gain in an empty bin
@@ -78,15 +79,15 @@ def judge(name: str, profile: Iterable[Gate], measured: dict[str, Any]) -> GateR
     return GateResult(name, letters, said, tuple(conditions))
 
 
-def _outcome(gate: Gate, measured: dict[str, Any]) -> Outcome:
+def _outcome(gate: Gate, table: dict[str, Any], figure: dict[str, Any] | None, measured: dict[str, Any]) -> Outcome:
+    """What comes of a gate, given its figure and the table that it stands in."""
     if gate.split != "both" and gate.split not in measured["splits"]:
         return None, f"{gate.split} was not evaluated"
     place = _place(gate)
     if gate.rule.cheats:
         return _against_cheats(gate, place, measured)
-    node, figure = _find(gate, measured)
     if figure is None or figure["value"] is None:
-        if gate.rule.negated and node.get("windows") == 0:
+        if gate.rule.negated and table.get("windows") == 0:
             return None, ""
         return None, f"{place} is not measurable"
     holds = gate.rule.holds(figure["value"], figure["low"], figure["high"])
@@ -95,12 +96,11 @@ def _outcome(gate: Gate, measured: dict[str, Any]) -> Outcome:
 
 def _against_cheats(gate: Gate, place: str, measured: dict[str, Any]) -> Outcome:
     """Beats every cheat: the lower end of each paired difference lies above 0."""
-    cheats = measured.get("differences", {}).get(gate.split, {})
-    figures = {cheat: found.get(f"{gate.letter}.{gate.figure}") for cheat, found in cheats.items()}
+    figures = paired(gate.letter, gate.figure, gate.split, measured)
     if not figures or any(figure is None or figure["low"] is None for figure in figures.values()):
         return None, f"{place} has no paired interval"
-    unbeaten = {cheat: figure for cheat, figure in figures.items() if figure["low"] <= ROUNDING}
-    said = ", ".join(f"{cheat} ({figure['value']:+.3f})" for cheat, figure in unbeaten.items())
+    unbeaten = {cheat: figure for cheat, figure in figures.items() if figure and not beats(figure)}
+    said = ", ".join(f"{cheat} ({signed(figure['value'])})" for cheat, figure in unbeaten.items())
     return not unbeaten, f"{place} does not beat {said}"
 
 
@@ -113,16 +113,5 @@ def _contrast(gate: Gate, figure: dict[str, float]) -> str:
     """`-0.070 < 0.12`, with enough digits that the two numbers differ."""
     rule, value = gate.rule, figure["value"]
     if rule.interval:
-        return f"{value:+.3f} [{figure['low']:+.3f}, {figure['high']:+.3f}], not '{rule.text}'"
-    digits = next((d for d in range(3, 10) if f"{value:.{d}f}" != f"{rule.threshold:.{d}f}"), 10)
-    return f"{value:.{digits}f} {'<' if rule.sign == '>=' else '>'} {rule.threshold:g}"
-
-
-def _find(gate: Gate, measured: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any] | None]:
-    """The figure that a gate is about, if the protocol measures it, and the table it stands in."""
-    if (gate.letter, gate.figure) == ("E", "delta"):
-        return measured, measured["E_delta"]
-    parent = node = measured["splits"].get(gate.split)
-    for key in ["cosine"] if (gate.letter, gate.figure) == ("A", "cosine") else [gate.letter, *gate.figure.split(".")]:
-        parent, node = node, (node or {}).get(key)
-    return parent or {}, node
+        return f"{signed(value)} [{signed(figure['low'])}, {signed(figure['high'])}], not '{rule.text}'"
+    return f"{apart(value, rule.threshold)} {'<' if rule.sign == '>=' else '>'} {rule.threshold:g}"

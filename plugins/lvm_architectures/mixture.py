@@ -8,7 +8,7 @@ import torch
 from attrs.validators import and_, ge, lt
 from torch import Tensor, nn
 
-from lvm_architectures.transformer import sinusoids
+from lvm_architectures.transformer import require_divisible, sinusoids
 from lvmcore import Shape, component, option
 
 
@@ -27,8 +27,7 @@ class Mixture:
     dropout: float = option(default=0.1, help="dropout", validator=and_(ge(0), lt(1)))
 
     def __attrs_post_init__(self) -> None:
-        if self.d_model % self.heads or self.d_model % 2:
-            raise ValueError(f"d_model={self.d_model} must be even and a multiple of heads={self.heads}")
+        require_divisible(self.d_model, self.heads)
 
     @classmethod
     def toy(cls) -> Self:

@@ -30,8 +30,7 @@ class Transformer:
     last_bias: float = option(default=0.0, help="subtracted from the attention logits of the last key (P5.1)")
 
     def __attrs_post_init__(self) -> None:
-        if self.d_model % self.heads or self.d_model % 2:
-            raise ValueError(f"d_model={self.d_model} must be even and a multiple of heads={self.heads}")
+        require_divisible(self.d_model, self.heads)
 
     @classmethod
     def toy(cls) -> Self:
@@ -39,6 +38,16 @@ class Transformer:
 
     def build(self, shape: Shape) -> nn.Module:
         return CausalDecoder(shape, self)
+
+
+def require_divisible(d_model: int, heads: int) -> None:
+    """A width that sinusoids and attention heads can share out.
+
+    Raises:
+        ValueError: it is odd, or no multiple of the heads.
+    """
+    if d_model % heads or d_model % 2:
+        raise ValueError(f"d_model={d_model} must be even and a multiple of heads={heads}")
 
 
 class CausalDecoder(nn.Module):

@@ -7,7 +7,6 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from lvmcore import Comparison, Details, Row, component
 
 HEADS = ["#", "Model", "Date", "Size", "Approach", "Val Cos", "Margin (VAL)", "R@1", "R@5", "Gates", "Status"]
-TESTS = {"A": "offset sweep", "B": "retrieval", "C": "ablations", "D": "rollout", "E": "coherence bins"}
 MARKS = {True: "✅ pass", False: "❌ fail", None: "– not measurable"}
 
 
@@ -87,7 +86,7 @@ def _why(details: Details) -> list[str]:
 def _targets(details: Details) -> Iterator[list[str]]:
     previous = ""
     for one in details.targets:
-        test = f"{one.letter}: {TESTS.get(one.letter, '')}" if one.letter != previous else ""
+        test = f"{one.letter}: {one.test}" if one.letter != previous else ""
         previous = one.letter
         values = (one.text(value) for value in (one.val, one.ood))
         yield [test.rstrip(": "), one.label, *values, one.wanted, MARKS[one.holds]]

@@ -29,7 +29,7 @@ from lvmcore.corpus import SPLITS, Corpus
 from lvmcore.evaluation.ablations import permutations
 from lvmcore.evaluation.content import ContentKeys
 from lvmcore.evaluation.evaluate import Columns, Predictor, columns_of, evaluation_windows, measured, statistics_of
-from lvmcore.evaluation.fivecat import FILTER, yardstick
+from lvmcore.evaluation.predictors import FILTER, yardstick
 from lvmcore.evaluation.protocols import FIVECAT, FIVECAT_2025, Protocol
 from lvmcore.model import build_model
 from lvmcore.plugins import Plugins

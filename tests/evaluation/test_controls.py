@@ -12,7 +12,8 @@ from lvmcore.corpora import open_corpus
 from lvmcore.evaluation import controls, direction
 from lvmcore.evaluation.controls import Documents
 from lvmcore.evaluation.evaluate import columns_of, evaluation_windows, statistics_of
-from lvmcore.evaluation.fivecat import CAUSAL, yardstick
+from lvmcore.evaluation.fivecat import CAUSAL
+from lvmcore.evaluation.predictors import yardstick
 from lvmcore.experiment import Experiment
 from lvmcore.registry import Registry
 from lvmcore.runs import Run

@@ -12,7 +12,8 @@ from lvmcore.catalogue import Catalogue
 from lvmcore.corpus import Corpus, CorpusInfo
 from lvmcore.errors import LvmError
 from lvmcore.evaluation.evaluate import Predictor
-from lvmcore.evaluation.fivecat import Settings, evaluate, yardstick
+from lvmcore.evaluation.fivecat import Settings, evaluate
+from lvmcore.evaluation.predictors import yardstick
 from lvmcore.registry import Registry
 
 

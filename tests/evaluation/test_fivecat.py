@@ -15,7 +15,8 @@ from lvmcore.corpus import Corpus
 from lvmcore.evaluation.ablations import permutations
 from lvmcore.evaluation.content import ContentKeys
 from lvmcore.evaluation.evaluate import Predictor, columns_of
-from lvmcore.evaluation.fivecat import Evaluator, Settings, yardstick
+from lvmcore.evaluation.fivecat import Evaluator, Settings
+from lvmcore.evaluation.predictors import yardstick
 from lvmcore.evaluation.statistics import Statistics, figures
 from lvmcore.registry import Registry
 

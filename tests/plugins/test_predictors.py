@@ -7,7 +7,7 @@ import torch
 from conftest import MakeCorpus
 
 from lvmcore.corpus import Corpus
-from lvmcore.evaluation.fivecat import yardstick, yardsticks
+from lvmcore.evaluation.predictors import yardstick, yardsticks
 from lvmcore.registry import Registry
 
 

@@ -10,7 +10,7 @@ from lvm_corpora.world import World
 from lvmcore.corpora import open_corpus
 from lvmcore.corpus import Corpus
 from lvmcore.errors import LvmError
-from lvmcore.evaluation.fivecat import yardstick, yardsticks
+from lvmcore.evaluation.predictors import yardstick, yardsticks
 from lvmcore.registry import Registry
 
 SMALL = {"articles": 20, "length": 12, "dim": 48, "latent": 8}
