@@ -32,8 +32,11 @@ class Chunk:
     """The six-scalar filter that gain and direction are measured against; None where it could not be fit."""
 
     def predict(self, context: Tensor, target: Tensor | None = None) -> Tensor:
-        """Unit predictions (B, D) float32; one that is not finite becomes 0, whose cosine with everything is 0."""
-        raw = self.predictor(context, self.batch.target if target is None else target).float()
+        """Unit predictions (B, D) float32; one that is not finite becomes 0, whose cosine with everything is 0.
+
+        The predictor is given contiguous contexts, as in training.
+        """
+        raw = self.predictor(context.contiguous(), self.batch.target if target is None else target).float()
         norm = raw.norm(dim=-1, keepdim=True)
         unit, broken = raw / norm.clamp_min(_TINY), ~(norm.isfinite() & (norm > _TINY))
         return torch.where(broken, 0.0, unit) if broken.any() else unit
@@ -49,9 +52,14 @@ class Chunk:
         return (self.prediction == 0).all(-1).float()
 
     @cached_property
+    def backwards(self) -> Tensor:
+        """The context read backwards (B, C, D)."""
+        return self.batch.context.index_select(1, torch.arange(self.batch.length - 1, -1, -1))
+
+    @cached_property
     def reversed(self) -> Tensor:
         """The prediction from the context read backwards (B, D), shared by C and direction."""
-        return self.predict(self.batch.context.flip(1))
+        return self.predict(self.backwards)
 
     @cached_property
     def gain(self) -> Tensor:

@@ -20,6 +20,5 @@ def measure(chunk: Chunk) -> dict[str, Tensor]:
     if chunk.sees_target:  # the oracle is not defined backwards
         return columns
     earlier, inside = chunk.batch.at(-chunk.batch.length - 1)
-    backwards = chunk.batch.context.flip(1)
-    backward_gain = cosine(chunk.reversed, earlier) - cosine(chunk.filtered(backwards), earlier)
+    backward_gain = cosine(chunk.reversed, earlier) - cosine(chunk.filtered(chunk.backwards), earlier)
     return columns | {"A/direction": where(inside, chunk.gain - backward_gain)}

@@ -17,7 +17,7 @@ from lvmcore.evaluation.protocols import FIVECAT, Protocol, Test
 from lvmcore.evaluation.result import Measured, SplitResult
 from lvmcore.evaluation.statistics import Figure, Statistics
 
-BATCH = 256
+BATCH = 512
 
 Columns = dict[str, np.ndarray]
 """Per-window figures by name, such as `A/+1` or `C/shuffle`: (W,) float32, NaN where not measurable."""

@@ -52,11 +52,13 @@ def measure(chunk: Chunk) -> dict[str, Tensor]:
     copies = alike == alike[targets]
     # (B, R): a window's candidates are rows of its own article
     inside = batch.corpus.article_of[rows] == batch.articles[:, None]
-    unseen = inside.scatter(1, targets - torch.arange(1, batch.length + 1), False)
+    counts = {"all": [(mask & inside).sum(1) for mask in (inside, higher, ties, copies)]}
+    seen = targets - torch.arange(1, batch.length + 1)  # (B, C)
+    of_seen = [mask.gather(1, seen).sum(1) for mask in (inside, higher, ties, copies)]
+    counts["unseen"] = [whole - part for whole, part in zip(counts["all"], of_seen, strict=True)]
     columns: dict[str, Tensor] = {}
-    for kind, candidates in (("all", inside), ("unseen", unseen)):
-        count = candidates.sum(1).float()
-        above, level, same = ((mask & candidates).sum(1) for mask in (higher, ties, copies))
+    for kind, (candidates, above, level, same) in counts.items():
+        count = candidates.float()
         enough = count >= LEAST
         rank = where(enough, 1 + above + (level - 1) / 2)
         columns |= {

@@ -65,7 +65,6 @@ class CausalDecoder(nn.Module):
                 options.ffn or 4 * width,
                 options.dropout,
                 norm_first=options.norm == "pre",
-                batch_first=True,
             )
             for _ in range(options.layers)
         )
@@ -94,11 +93,16 @@ class CausalDecoder(nn.Module):
                     branch.weight.mul_((3 * len(self.layers)) ** -0.5)  # pyright: ignore
 
     def forward(self, context: Tensor) -> Tensor:
-        sequence = self.project(context) + self.positions  # (B, C, d)
+        sequence = places_first(self.project(context) + self.positions)  # (C, B, d)
         hidden = sequence
         for layer in self.layers:
             hidden = layer(hidden, sequence, tgt_mask=self.mask, memory_mask=self.mask)
-        return self.head(self.norm(hidden[:, -1]))  # (B, D)
+        return self.head(self.norm(hidden[-1]))  # (B, D)
+
+
+def places_first(sequence: Tensor) -> Tensor:
+    """(B, C, d) → (C, B, d) in memory too: torch's attention layers copy any other before each of their products."""
+    return sequence.transpose(0, 1).contiguous()
 
 
 def sinusoids(length: int, width: int) -> Tensor:
