@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from lvmcore.evaluation.fivecat import Settings
 
 Found = tuple[dict[str, Any], dict[str, dict[str, np.ndarray]]]
+"""A document and its per-window figures by split."""
 
 
 def cache_folder() -> Path:

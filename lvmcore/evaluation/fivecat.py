@@ -14,7 +14,7 @@ import safetensors.numpy
 from lvmcore.catalogue import Catalogue
 from lvmcore.corpus import Corpus, Windows
 from lvmcore.errors import LvmError, because, strict
-from lvmcore.evaluation.cache import YardstickCache
+from lvmcore.evaluation.cache import Found, YardstickCache
 from lvmcore.evaluation.checks import checks_of, report
 from lvmcore.evaluation.chunk import Predict
 from lvmcore.evaluation.evaluate import (
@@ -102,15 +102,19 @@ class Evaluator:
         )
         self.total = sum(map(len, self.windows.values()))
         self.cheats = {registry.key(found) for found in yardsticks(registry) if not is_oracle(found)}
-        self.warnings = self._warnings()
+        self.notes = self._notes()
+        """What holds of every evaluation here."""
         self.filter = self._filter()
 
     def evaluate(self, predictor: Predictor) -> Evaluation:
         """Measure a predictor and, beside it, every registered yardstick."""
         began = time.perf_counter()
         own, columns = self._measure(predictor)
-        others = self._yardsticks() if self.settings.yardsticks else {}
-        compared = {name: found for name, (_, found) in others.items()} | {predictor.name: _compared(columns)}
+        others, left_out = self._yardsticks() if self.settings.yardsticks else ({}, [])
+        # a cheat is held against itself too, and beats itself by 0: none can pass for being the best of them
+        cheats = {name: compared for name, (_, compared) in others.items() if name in self.cheats}
+        said = [said for found in (own, *(found for found, _ in others.values())) for said in found.pop("warnings")]
+        faults = [check.fault for check in self.checks if check.fault]
         document = {
             "schema": SCHEMA,
             "protocol": self.protocol.name,
@@ -119,16 +123,16 @@ class Evaluator:
             "seed": self.settings.seed,
             "max_windows": self.settings.max_windows,
             "empty_splits": [split for split in self.settings.splits if split not in self.windows],
-            "warnings": self.warnings,
-            **self._judged(predictor.name, own, compared),
-            "yardsticks": {name: self._judged(name, found, compared) for name, (found, _) in others.items()},
+            "warnings": [*self.notes, *said, *left_out, *faults],
+            **self._judged(own, columns, cheats),
+            "yardsticks": {name: self._judged(found, compared, cheats) for name, (found, compared) in others.items()},
         }
         document["seconds"] = round(time.perf_counter() - began, 3)
         self.registry.plugins.listeners.tell("lvm_evaluated", model=predictor, result=document)
         return Evaluation(document, columns)
 
     def _measure(self, predictor: Predictor) -> tuple[dict[str, Any], dict[str, Columns]]:
-        """The figures of one predictor on every split, and its columns."""
+        """The figures of one predictor on every split, with what is to be said of them, and its columns."""
         done = 0
 
         def tell(count: int) -> None:
@@ -149,10 +153,7 @@ class Evaluator:
             for split, found in self.windows.items()
         }
         self._leave_out_failed_checks(columns)
-        for split, found in columns.items():
-            if broken := int(found["broken"].sum()):
-                said = f"{predictor.name} gave {broken} predictions on {split} that are no direction (not finite, or 0)"
-                self.warnings.append(f"{said}: they count as cosine 0")
+        broken = {split: int(found["broken"].sum()) for split, found in columns.items()}
         statistics = {
             split: statistics_of(found, self.windows[split], self.protocol.resamples, self.settings.seed + i)
             for i, (split, found) in enumerate(columns.items())
@@ -164,6 +165,12 @@ class Evaluator:
                 letter: {name: attrs.asdict(figure) for name, figure in figures.items()}
                 for letter, figures in checks.items()
             }
+        document["warnings"] = [
+            f"{predictor.name} gave {count} predictions on {split} that are no direction (not finite, or 0): "
+            "they count as cosine 0"
+            for split, count in broken.items()
+            if count
+        ]
         return document, columns
 
     def _leave_out_failed_checks(self, columns: dict[str, Columns]) -> None:
@@ -172,12 +179,14 @@ class Evaluator:
                 for found in columns.values():
                     for name in list(filter(check.has, found)):
                         del found[name]
-                if check.fault not in self.warnings:
-                    self.warnings.append(check.fault)
 
-    def _yardsticks(self) -> dict[str, tuple[dict[str, Any], dict[str, Columns]]]:
-        """Figures and compared columns of every yardstick that can be built, kept from an earlier evaluation."""
-        found: dict[str, tuple[dict[str, Any], dict[str, Columns]]] = {}
+    def _yardsticks(self) -> tuple[dict[str, Found], list[str]]:
+        """Figures and compared columns of every yardstick that can be built, kept from an earlier evaluation.
+
+        And why others were left out.
+        """
+        found: dict[str, Found] = {}
+        left_out: list[str] = []
         for registered in yardsticks(self.registry):
             key = self.registry.key(registered)
             cache = YardstickCache(self.corpus.digest, registered, self.settings, self.checks)
@@ -192,21 +201,19 @@ class Evaluator:
             except (Exception, SystemExit) as problem:
                 if strict() and not isinstance(problem, LvmError):  # that one is about the corpus, not a fault
                     raise
-                self.warnings.append(f"yardstick {label} left out: {because(problem)}")
+                left_out.append(f"yardstick {label} left out: {because(problem)}")
                 continue
             found[key] = document, _compared(columns)
             if not any(check.fault for check in self.checks):
                 cache.write(*found[key])
-        return found
+        return found, left_out
 
-    def _judged(self, name: str, own: dict[str, Any], compared: Mapping[str, dict[str, Columns]]) -> dict[str, Any]:
+    def _judged(
+        self, own: dict[str, Any], columns: dict[str, Columns], cheats: Mapping[str, dict[str, Columns]]
+    ) -> dict[str, Any]:
         """The figures with the differences from the cheats and the gates."""
-        # a cheat is held against itself too, and beats itself by 0: none can pass for being the best of them
-        cheats = {other: found for other, found in compared.items() if other in self.cheats}
         differences = {
-            split: self._differences(
-                split, compared[name][split], {cheat: found[split] for cheat, found in cheats.items()}
-            )
+            split: self._differences(split, columns[split], {cheat: found[split] for cheat, found in cheats.items()})
             for split in self.windows
         }
         result = {**own, "differences": differences}
@@ -238,10 +245,10 @@ class Evaluator:
         try:
             return yardstick(f"{CORE}/{FILTER}", self.corpus, self.registry, self.settings.context).predict
         except LvmError as problem:
-            self.warnings.append(f"gain and direction are not measured: {problem.what}")
+            self.notes.append(f"gain and direction are not measured: {problem.what}")
             return None
 
-    def _warnings(self) -> list[str]:
+    def _notes(self) -> list[str]:
         said = [f"{s} holds no window and was not evaluated" for s in self.settings.splits if s not in self.windows]
         for split, found in self.windows.items():
             articles = len(np.unique(self.corpus.article_of[found.targets].numpy()))

@@ -151,6 +151,30 @@ def test_a_model_that_gives_nan_is_named_and_counts_as_nothing(
     assert any("no direction" in warning for warning in document["warnings"])
 
 
+def test_what_is_said_of_one_evaluation_is_not_said_of_the_next(
+    corpus: Corpus, registry: Registry, catalogue: Catalogue
+) -> None:
+    evaluator = Evaluator(corpus, registry, catalogue, Settings())
+    before = evaluator.evaluate(yardstick("copy-last", corpus, registry)).document["warnings"]
+    broken = evaluator.evaluate(Predictor("nan", lambda context, _: context[:, -1] * torch.nan)).document["warnings"]
+    after = evaluator.evaluate(yardstick("copy-last", corpus, registry)).document["warnings"]
+    assert before == after
+    assert len(broken) == len(before) + len(evaluator.windows)
+
+
+def test_a_model_of_a_yardsticks_name_leaves_the_yardstick_what_it_is(
+    corpus: Corpus, registry: Registry, catalogue: Catalogue
+) -> None:
+    evaluator = Evaluator(corpus, registry, catalogue, Settings())
+    usual = evaluator.evaluate(yardstick("copy-last", corpus, registry)).document
+    copier = yardstick("copy-last", corpus, registry).predict
+    named = evaluator.evaluate(Predictor("random", copier)).document
+    assert named["yardsticks"] == usual["yardsticks"]
+    assert named["splits"] == usual["splits"]
+    assert named["differences"]["val"]["random"]["A.cosine"]["value"] > 0
+    assert named["causal"] == usual["causal"]
+
+
 def test_the_standard_error_is_that_of_the_linearised_ratio() -> None:
     random = np.random.default_rng(0)
     group = np.repeat(np.arange(30), random.integers(3, 20, 30))
