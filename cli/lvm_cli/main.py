@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import traceback
 from importlib import import_module
@@ -43,6 +44,13 @@ class Commands(click.Group):
         with formatter.section("Commands"):
             formatter.write_dl([(name, said) for name, (_, said) in COMMANDS.items()])
 
+    def invoke(self, ctx: click.Context) -> object:
+        try:
+            return super().invoke(ctx)
+        except BrokenPipeError:  # who reads the output has gone, as `| head` does; click would end with 1
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # what is still to be flushed
+            return 0
+
     def resolve_command(self, ctx: click.Context, args: list[str]):
         if args and not args[0].startswith("-") and args[0] not in COMMANDS:
             guess = nearest(args[0], COMMANDS)
@@ -81,9 +89,6 @@ def main() -> None:
     except click.ClickException as problem:
         _say(problem.format_message(), debug)
         sys.exit(USER)
-    except BrokenPipeError:
-        sys.stderr.close()
-        sys.exit(0)
     except (Exception, SystemExit) as problem:  # lvm itself exits below; inside, only a plugin would
         what = f"a fault in the program, or in a plugin: {type(problem).__name__}: {problem}"
         command = " ".join(sys.argv[1:])

@@ -43,6 +43,16 @@ def test_a_full_disk_is_said_to_be_and_what_was_written_stays(process: Lvm, smal
     assert json.loads(process("eval", folder, "--json").stdout)["splits"]
 
 
+def test_a_reader_that_goes_away_is_no_fault() -> None:
+    listing = subprocess.Popen(
+        [sys.executable, "-m", "lvmcore", "list", "--json"], stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    )
+    assert listing.stdout is not None
+    listing.stdout.close()
+    _, said = listing.communicate(timeout=60)
+    assert (listing.returncode, said) == (0, b"")
+
+
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL], ids=lambda number: number.name)
 def test_a_stopped_run_keeps_its_best_weights(number: signal.Signals, small: Path, tmp_path: Path, lvm: Lvm) -> None:
     words = [*TOY]
