@@ -168,7 +168,7 @@ def _damaged(number: int, run: Run) -> Row:
     """A row without figures."""
     return Row(
         kind="run", number=number, model=str(run.record["name"]), run=run.path.name, date="", size=None, approach="",
-        status=status_text(run.record), **_corpus({}), **_figures({}),
+        status=status_text(run), **_corpus({}), **_figures({}),
     )  # fmt: skip
 
 
@@ -183,7 +183,7 @@ def _row(number: int, run: Run, evaluation: dict[str, Any]) -> Row:
         date=record.get("started", "")[:16].replace("T", " "),
         size=parameters and parameters * BYTES_A_PARAMETER / 2**20,
         approach=approach(record.get("variant") or {}),
-        status=status_text(record),
+        status=status_text(run),
         **_figures(evaluation),
         **_corpus(evaluation if "corpus" in evaluation else record),
     )
@@ -286,9 +286,10 @@ def approach(variant: dict[str, Any]) -> str:
     return " · ".join(part for part in parts if part)
 
 
-def status_text(record: dict[str, Any]) -> str:
-    """Status with what is worth saying of it."""
-    reasons = [record.get("reason", ""), record.get("note", "")]
+def status_text(run: Run) -> str:
+    """Status with what is worth saying of it, and where the run is served."""
+    record = run.record
+    reasons = [record.get("reason", ""), record.get("note", ""), *(f"served at {url}" for url in run.served_at)]
     said = "; ".join(reason for reason in reasons if reason)
     if said.startswith(record["status"]):
         return said

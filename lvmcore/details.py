@@ -65,6 +65,8 @@ class Details:
     """Letters that did not pass → why."""
     events: tuple[tuple[int, str], ...]
     """Epoch and what happened in it."""
+    served_at: tuple[str, ...]
+    """The addresses at which it is served now."""
 
 
 def details_of(number: int, run: Run, model: str, status: str) -> Details:
@@ -86,6 +88,7 @@ def details_of(number: int, run: Run, model: str, status: str) -> Details:
         targets=tuple(_targets(gates.get("conditions", []))),
         why=gates.get("why", {}),
         events=tuple(_events(run.epochs(), record)),
+        served_at=tuple(run.served_at),
     )
 
 

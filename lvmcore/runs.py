@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import fcntl
 import json
-import os
 import platform
 import secrets
 import sys
@@ -14,8 +12,10 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any, Self
 
+from lvmcore.deployment import served_at
 from lvmcore.errors import LvmError, MachineError, nearest
 from lvmcore.files import to_json, write_whole
+from lvmcore.locks import is_held, take
 
 SCHEMA = 1
 DAMAGED = "damaged"
@@ -76,6 +76,11 @@ class Run:
     def status(self) -> str:
         return self.record["status"]
 
+    @property
+    def served_at(self) -> list[str]:
+        """The addresses at which `lvm serve` serves it now."""
+        return served_at(self.path)
+
     def update(self, **facts: Any) -> None:
         """Change `run.json`, whole or not at all."""
         self.record |= facts
@@ -125,27 +130,13 @@ class Run:
 
     def lock(self) -> None:
         """Hold the folder until this process ends."""
-        self._lock = os.open(self.path / ".lock", os.O_CREAT | os.O_RDWR, 0o644)
-        try:
-            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            os.close(self._lock)
-            self._lock = None
-            raise LvmError("another process is working on this run", where=str(self.path)) from None
+        self._lock = take(self.path / ".lock")
+        if self._lock is None:
+            raise LvmError("another process is working on this run", where=str(self.path))
 
     def is_held(self) -> bool:
         """Whether a living process holds the folder."""
-        try:
-            handle = os.open(self.path / ".lock", os.O_RDWR)
-        except OSError:
-            return False
-        try:
-            fcntl.flock(handle, fcntl.LOCK_SH | fcntl.LOCK_NB)
-        except OSError:
-            return True
-        finally:
-            os.close(handle)
-        return False
+        return is_held(self.path / ".lock")
 
     def discard(self) -> None:
         """Remove a folder in which nothing was trained."""

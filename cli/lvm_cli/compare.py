@@ -58,7 +58,7 @@ def command(
     """Set runs side by side: all of them, or those that are named.
 
     The best value of a column is marked, among runs measured alike (one corpus, one protocol). The format
-    markdown writes a whole document: the table, a section for each run, the timeline and the sizes.
+    markdown writes a whole document: the table, a section for each run, the timeline, the sizes, and what is deployed.
 
     \b
     lvm compare --reported --format markdown > comparison.md

@@ -23,6 +23,7 @@ COMMANDS = {
     "check": ("check", "Check the installation."),
     "new": ("new", "Begin a plugin of one's own."),
     "data": ("data", "Make corpora."),
+    "serve": ("serve", "Serve a model over HTTP."),
 }
 """Command → module of this package, imported when the command is asked for, and what `lvm --help` says of it."""
 

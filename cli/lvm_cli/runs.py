@@ -43,7 +43,7 @@ def _table(runs: list[Run], apart: bool) -> Table:
         add_text(table, "status")
     for run in runs:
         record = run.record
-        status = Text(status_text(record), style=COLOURS.get(record["status"], "yellow"))
+        status = Text(status_text(run), style=COLOURS.get(record["status"], "yellow"))
         name = Text(run.path.name)
         table.add_row(
             name if apart else Text.assemble(name, "\n", status),

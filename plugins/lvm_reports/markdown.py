@@ -12,7 +12,7 @@ MARKS = {True: "✅ pass", False: "❌ fail", None: "– not measurable"}
 
 @component
 class Markdown:
-    """A document: the table, its best values bold, a section for each run, the timeline, the sizes."""
+    """A document: the table, its best values bold, a section for each run, timeline, sizes, and what is deployed."""
 
     def build(self) -> Callable[[Comparison], str]:
         return write
@@ -25,6 +25,7 @@ def write(comparison: Comparison) -> str:
     if comparison.details:
         parts += ["## Timeline", "\n".join(_timeline(comparison.details))]
         parts += ["## Sizes", _table(*_sizes(comparison.details))]
+        parts += ["## Deployed", "\n".join(_deployed(comparison.details))]
     return "\n\n".join(parts)
 
 
@@ -110,6 +111,12 @@ def _sizes(details: Iterable[Details]) -> tuple[list[str], list[list[str]]]:
     )
     rows = [[one.model, f"{one.parameters:,}", f"{one.weights / 2**20:.1f} MiB", f"`{one.run}`"] for one in held]  # pyright: ignore
     return ["Model", "Parameters", "Weights", "Run"], rows
+
+
+def _deployed(details: Iterable[Details]) -> list[str]:
+    """A line a server that runs now."""
+    served = [f"- {one.model} ({one.number}, `{one.run}`): {url}" for one in details for url in one.served_at]
+    return served or ["No run is served at present; `lvm serve RUN` serves one."]
 
 
 def _table(heads: Sequence[str], rows: Iterable[Sequence[str]]) -> str:

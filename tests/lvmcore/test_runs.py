@@ -157,6 +157,7 @@ def test_every_report_format_holds_every_run(tmp_path: Path, registry: Registry)
         "## 1. run0.5",
         "## Timeline",
         "## Sizes",
+        "## Deployed",
     ]
     assert {table.row_count for table in written("table").tables} == {3}
     assert len(registry.all("report")) >= 4
