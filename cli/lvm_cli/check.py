@@ -128,24 +128,14 @@ def _plugins(registry: Registry) -> str:
 def _variants(registry: Registry, registries: tuple[Path, ...]) -> str:
     """Every variant's expressions name components and options that exist."""
     from lvmcore.evaluation.fivecat import profile_of
-    from lvmcore.expression import parse, parse_one
-    from lvmcore.objective import Objective
-    from lvmcore.scheduled import Schedule
+    from lvmcore.soundness import mistakes
     from lvmcore.trainer import CONTEXT
 
     catalogue = open_catalogue(registry, registries)
-    for variant in catalogue.variants.values():
-        for part in (variant, *variant.stages):
-            for term in parse(part.arch or "").terms:
-                registry.make("architecture", term)
-            for term in parse(part.inputs or "").terms:
-                registry.make("input", term, without=Schedule.names())
-            if part.loss:
-                Objective.of(part.loss, registry)
-            for kind in ("sampler", "schedule"):
-                if text := getattr(part, kind):
-                    registry.make(kind, parse_one(text))
-            catalogue.profile(part.gates or variant.gates)
+    found = [wrong for variant in catalogue.variants.values() for wrong in mistakes(variant, registry, catalogue)]
+    if found:
+        said = "".join(f"\n  - {wrong.where}: {wrong.what}" for wrong in found)
+        raise LvmError(f"{len(found)} mistake{'s' * (len(found) > 1)}:{said}", fix="lvm list, or lvm show NAME")
     for name in catalogue.profiles:
         profile_of(name, catalogue, registry, CONTEXT)
     return f"{len(catalogue.variants)} variants, {len(catalogue.profiles)} gate profiles"

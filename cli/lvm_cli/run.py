@@ -101,6 +101,11 @@ def command(
         registry = open_registry(files, without)
         catalogue = open_catalogue(registry, registries)
         chosen = catalogue.variant(variant or BASE).override(overrides)
+        from lvmcore.soundness import mistakes
+
+        given = {key for key, value in overrides.items() if value is not None}
+        for mistake in mistakes(chosen, registry, catalogue, without=given):
+            raise mistake
         if ignored := overrides_by_stages(chosen.stages, overrides):
             said = f" stages set their own {', '.join(ignored)}; the option acts where they don't"
             out.print(Text.assemble(("note:", "yellow"), said))

@@ -8,6 +8,7 @@ from typing import Any
 
 import attrs
 import pytest
+from conftest import Lvm
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -262,3 +263,26 @@ def test_a_rule_looks_at_value_or_interval(
     text: str, value: float, low: float | None, high: float | None, holds: bool | None
 ) -> None:
     assert parse_rule(text).holds(value, low, high) is holds
+
+
+def test_a_name_that_is_not_there_is_told_with_the_file_and_the_key(lvm: Lvm, small: Path, tmp_path: Path) -> None:
+    (tmp_path / "registry.toml").write_text(
+        '[variants.bad]\nloss = "mse+fooo:0.1"\n'
+        '[variants.staged]\nsampler = "full,x=1"\n'
+        '[[variants.staged.stages]]\nname = "a"\nepochs = 1\nloss = "dir:0.1,mrgin=3"\ngates = "tabel"\n'
+    )
+    words = ("--data", small, "--size", "toy", "--epochs", "1")
+    said = lvm("run", "bad", *words, status=2).stderr
+    assert said.startswith(
+        "lvm: unknown loss 'fooo'; did you mean 'floor'?\n  where: variants.bad.loss, 'mse+fooo:0.1'"
+    )
+    assert str(tmp_path / "registry.toml") in said
+    assert not list(tmp_path.glob("runs/*"))
+    lvm("run", "bad", "--loss", "mse", *words)
+    assert "where: variants.staged.sampler" in lvm("run", "staged", *words, status=2).stderr
+    said = lvm("run", "staged", "--sampler", "full", *words, status=2).stderr
+    assert "where: variants.staged.stages.a.loss, 'dir:0.1,mrgin=3'" in said
+    said = lvm("check", status=1).stdout
+    assert "4 mistakes:" in said
+    for place in ("bad.loss", "staged.sampler", "staged.stages.a.loss", "staged.stages.a.gates"):
+        assert f"  - variants.{place}, " in said
