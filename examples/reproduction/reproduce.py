@@ -1,4 +1,6 @@
-"""Runs every system of the comparison of 2025-11-02, and a scan of the guards' weight. Resumable; run by hand.
+"""Runs every system of the comparison of 2025-11-02, a scan of the guards' weight, and some systems taken apart.
+
+Resumable; run by hand.
 
     python examples/reproduction/reproduce.py                         # on wiki: what results/ lacks
     python examples/reproduction/reproduce.py --novels FILE.safetensors --only novels
@@ -14,6 +16,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import shlex
 import shutil
 import subprocess
 import sys
@@ -68,6 +71,7 @@ def units(novels: str | None) -> Iterator[Unit]:
     """Every run in the order of its worth: the rows once, the scan, the novels, then the other seeds."""
     yield from rows("wiki", "wiki", 0)
     yield from scan()
+    yield from apart()
     if novels:
         yield from rows("novels", novels, 0)
     for seed in (1, 2):
@@ -92,6 +96,19 @@ def scan() -> Iterator[Unit]:
                 loss = f"mse+dir:{weight},margin=0.03,start={start}" if weight else "mse"
                 options = ("--loss", loss, "--epochs", "8", "--on-collapse", "continue")
                 yield Unit(group="scan", label=f"{label}-{weight}", variant="p1", data="wiki", options=options)
+
+
+def apart() -> Iterator[Unit]:
+    """P3 with its guards alone and with its `drop` alone, and P3 and P4 where nothing is stopped, for 12 epochs."""
+    for label, variant, options in (
+        ("p3", "p3", ()),
+        ("p3-guards-alone", "p3", ("--inputs", "")),
+        ("p3-drop-alone", "p3", ("--loss", "mse")),
+        ("p4", "p4", ()),
+    ):
+        for seed in (0, 1, 2):
+            going_on = (*options, "--epochs", "12", "--on-collapse", "continue")
+            yield Unit(group="apart", label=label, variant=variant, data="wiki", seed=seed, options=going_on)
 
 
 def narrowed(variant: str) -> tuple[str, ...]:
@@ -143,7 +160,7 @@ def write(file: Path, document: dict[str, Any]) -> None:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--novels", metavar="FILE", help="a second, larger corpus; run at a smaller width, one seed")
-    parser.add_argument("--only", metavar="GROUP", help="wiki, scan or novels")
+    parser.add_argument("--only", metavar="GROUP", help="wiki, scan, apart or novels")
     parser.add_argument("--keep", metavar="DIR", type=Path, help="keep the run folders, weights and all")
     parser.add_argument("--list", action="store_true", help="say what is done and what is not")
     asked = parser.parse_args()
@@ -152,7 +169,7 @@ def main() -> None:
         done = unit.folder.is_dir()
         if asked.list or not done:
             state = "done" if done else "to do"
-            print(f"{number}/{len(chosen)} {state:>5}  lvm run {' '.join(unit.words)}", flush=True)
+            print(f"{number}/{len(chosen)} {state:>5}  lvm run {shlex.join(unit.words)}", flush=True)
         if not done and not asked.list:
             carry_out(unit, asked.keep)
 

@@ -6,9 +6,11 @@ python examples/reproduction/tables.py --plot FILE    # the picture; needs the e
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from functools import cache
+from itertools import pairwise
 from pathlib import Path
+from statistics import mean
 from typing import Any
 
 import attrs
@@ -18,7 +20,9 @@ from lvmcore.reported import Reported
 from lvmcore.runs import Run, all_runs
 
 RESULTS = Path(__file__).parent / "results"
-GROUPS = ("wiki", "scan", "novels")
+GROUPS = ("wiki", "scan", "apart", "novels")
+COURSE = (1, 2, 3, 4, 6, 8, 10)
+"""Epochs whose figures are shown of a run's course."""
 HEADS = ["system", "seeds", "status", "val cos", "margin", "direction", "R@5", "D", "causal"]
 OLD = [
     "system",
@@ -122,6 +126,52 @@ def scan() -> str:
     return _table(heads, rows)
 
 
+def beginnings(group: str) -> str:
+    """A row a system and epoch in which something begins: the figures before it and in it, and those of P1."""
+    rows = []
+    for label, runs in results(group).items():
+        for number, terms in sorted({begun for run in runs for begun in _begun(run.epochs)}):
+            both = [run for run in runs if len(run.epochs) >= number]
+            plain = [run for run in results("wiki")["p1"] if len(run.epochs) >= number]
+            rows.append(
+                [f"`{label}`", f"{number}: {terms}", str(len(both)), *_steps(both, number), *_steps(plain, number)]
+            )
+    heads = ["system", "epoch and what begins", "seeds", "val cos", "margin", "val cos of `p1`", "margin of `p1`"]
+    return _table(heads, rows)
+
+
+def _begun(epochs: list[dict[str, Any]]) -> Iterator[tuple[int, str]]:
+    """Epochs after the first in which terms or inputs begin to act, and which."""
+    for before, now in pairwise(epochs):
+        terms = [f"`{label}`" for label in now["terms"] if label not in before["terms"]]
+        terms += [f"`{label}`" for label, value in now["inputs"].items() if value and not before["inputs"].get(label)]
+        if terms:
+            yield now["epoch"], ", ".join(terms)
+
+
+def _steps(runs: list[Result], number: int) -> list[str]:
+    """Val cosine and margin in the epoch before and in this one, means over runs."""
+    told = []
+    for name, form in (("val_cos", ".3f"), ("margin", "+.3f")):
+        ends = [mean(run.epochs[number - back - 1][name] for run in runs) for back in (1, 0)] if runs else []
+        told.append(" → ".join(format(value, form) for value in ends) or "–")
+    return told
+
+
+def courses(group: str, *labels: str) -> str:
+    """A row a system: val cosine and margin after so many epochs, means over the seeds that came so far."""
+    rows = []
+    for label in labels or results(group):
+        runs = results(group)[label]
+        cells = []
+        for number in COURSE:
+            held = [run.epochs[number - 1] for run in runs if len(run.epochs) >= number]
+            figures = [mean(epoch[name] for epoch in held) for name in ("val_cos", "margin")] if held else []
+            cells.append("{:.3f}, {:+.3f}".format(*figures) if held else "–")
+        rows.append([f"`{label}`", str(len(runs)), *cells])
+    return _table(["system", "seeds", *map(str, COURSE)], rows)
+
+
 def weight_of(label: str) -> float:
     return float(label.partition("-")[2])
 
@@ -177,8 +227,11 @@ def main() -> None:
     for group in ("wiki", "novels"):
         if results(group):
             print(f"\n{group}\n\n{overview(group)}\n\n{beside_reported(group)}")
+            print(f"\n{beginnings(group)}")
     if results("scan"):
         print(f"\nscan\n\n{scan()}")
+    if results("apart"):
+        print(f"\napart\n\n{courses('apart')}")
 
 
 if __name__ == "__main__":
