@@ -49,6 +49,8 @@ class Row:
     passed: int | None
     of: int | None
     status: str
+    outcome: str
+    """The status in a few words, without its figures."""
     protocol: str
     profile: str
     """The gate profile that `passed` counts."""
@@ -135,7 +137,7 @@ def compare(runs: Iterable[Run], reported: Iterable[Variant] | None = None) -> C
         for row in measured:
             yardsticks.setdefault((row.measured_on, row.model), row)  # of the newest evaluation on a corpus
         if variant := published.get(run.record["name"]):
-            rows.append(_reported(variant))
+            rows.append(attrs.evolve(_reported(variant), approach=""))  # it stands in the run's row
     names = {run.record["name"] for run in ordered}
     rows += [_reported(variant) for name, variant in published.items() if name not in names]
     return Comparison(tuple(rows), tuple(yardsticks.values()), tuple(details))
@@ -160,7 +162,7 @@ def _rows(number: int, run: Run, reported: bool) -> list[Row]:
     """A run's row, and that of its evaluation by the protocol of the published figures."""
     rows = [_row(number, run, run.evaluation() or _last_validation(run))]
     if reported and (old := run.evaluation(REPORTED_PROTOCOL)):
-        rows.append(attrs.evolve(rows[0], approach="", status="", **_corpus(old), **_figures(old)))
+        rows.append(attrs.evolve(rows[0], approach="", status="", outcome="", **_corpus(old), **_figures(old)))
     return rows
 
 
@@ -168,7 +170,7 @@ def _damaged(number: int, run: Run) -> Row:
     """A row without figures."""
     return Row(
         kind="run", number=number, model=str(run.record["name"]), run=run.path.name, date="", size=None, approach="",
-        status=status_text(run), **_corpus({}), **_figures({}),
+        status=status_text(run), outcome=run.status, **_corpus({}), **_figures({}),
     )  # fmt: skip
 
 
@@ -182,8 +184,9 @@ def _row(number: int, run: Run, evaluation: dict[str, Any]) -> Row:
         run=run.path.name,
         date=record.get("started", "")[:16].replace("T", " "),
         size=parameters and parameters * BYTES_A_PARAMETER / 2**20,
-        approach=approach(record.get("variant") or {}),
+        approach=_approach(record),
         status=status_text(run),
+        outcome=status_text(run, brief=True),
         **_figures(evaluation),
         **_corpus(evaluation if "corpus" in evaluation else record),
     )
@@ -194,6 +197,7 @@ def _reported(variant: Variant) -> Row:
     figures = variant.reported
     assert figures is not None
     passed, of = map(int, figures.gates.split("/")) if figures.gates else (None, None)
+    status = f"reported: {figures.note}" if figures.note else "reported"
 
     def val(figure: Figure | None) -> float | None:
         return figure.val if figure else None
@@ -212,7 +216,8 @@ def _reported(variant: Variant) -> Row:
         r5=val(figures.r5),
         passed=passed,
         of=of,
-        status=f"reported: {figures.note}" if figures.note else "reported",
+        status=status,
+        outcome=status,
         protocol=figures.protocol,
         profile="table",
         corpus="that of the source",
@@ -270,8 +275,23 @@ def _yardsticks(run: Run) -> Iterator[Row]:
         figures = _figures({**document, "protocol": evaluation["protocol"]})
         yield Row(
             kind="yardstick", number=None, model=name, run="", date="", size=None, approach="yardstick", status="",
-            **_corpus(evaluation), **figures,
+            outcome="", **_corpus(evaluation), **figures,
         )  # fmt: skip
+
+
+def _approach(record: dict[str, Any]) -> str:
+    """What a run does: its variant's approach, and what is different in this run."""
+    variant = record.get("variant") or {}
+    told = ("data", "gates") if variant.get("approach") else ("data", "gates", "arch", "loss", "inputs", "sampler")
+    changed = {key: value for key, value in (record.get("overrides") or {}).items() if key not in told}
+    if record.get("ignore_gates"):
+        changed["gates"] = "ignored"
+    if record.get("size") == "toy":
+        changed["size"] = "toy"
+    if record.get("seed"):
+        changed["seed"] = record["seed"]
+    different = ", ".join(f"{key.replace('_', ' ')} {value or 'none'}" for key, value in changed.items())
+    return "; ".join(text for text in (approach(variant), different) if text)
 
 
 def approach(variant: dict[str, Any]) -> str:
@@ -286,11 +306,13 @@ def approach(variant: dict[str, Any]) -> str:
     return " · ".join(part for part in parts if part)
 
 
-def status_text(run: Run) -> str:
-    """Status with what is worth saying of it, and where the run is served."""
+def status_text(run: Run, brief: bool = False) -> str:
+    """Status with what is worth saying of it, and where the run is served; in brief without what follows a colon."""
     record = run.record
-    reasons = [record.get("reason", ""), record.get("note", ""), *(f"served at {url}" for url in run.served_at)]
-    said = "; ".join(reason for reason in reasons if reason)
+    reasons = [record.get("reason", ""), record.get("note", "")]
+    if brief:
+        reasons = [reason.partition(": ")[0] for reason in reasons]
+    said = "; ".join(reason for reason in [*reasons, *(f"served at {url}" for url in run.served_at)] if reason)
     if said.startswith(record["status"]):
         return said
     return f"{record['status']}: {said}" if said else record["status"]

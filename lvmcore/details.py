@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Iterable, Iterator
 from typing import Any
 
@@ -110,8 +111,9 @@ def _settings(record: dict[str, Any]) -> Iterator[tuple[str, str]]:
         "training",
         ", ".join(f"{key.replace('_', ' ')} {value}" for key, value in course.items() if value is not None),
     )
-    made = {"seed": record.get("seed"), "precision": record.get("precision"), "size": record.get("size")}
-    yield "made with", ", ".join(f"{key} {value}" for key, value in made.items() if value is not None)
+    made = {key: record.get(key) for key in ("seed", "precision", "size", "on_collapse")}
+    yield "made with", ", ".join(f"{key.replace('_', ' ')} {value}" for key, value in made.items() if value is not None)
+    yield "command", shlex.join(map(str, record.get("command") or ()))
 
 
 def _targets(conditions: Iterable[dict[str, Any]]) -> Iterator[Target]:

@@ -35,6 +35,8 @@ class Experiment:
     conditions: Conditions
     registry: Registry
     catalogue: Catalogue
+    overrides: dict[str, Any] = attrs.field(factory=dict)
+    """What the command line has changed of the variant; for the record."""
     ignore_gates: bool = False
     progress: Progress = lambda what, done, total: None
 
@@ -100,6 +102,8 @@ class Experiment:
             precision=self.precision,
             asked_precision=self.conditions.precision,
             on_collapse=conditions.on_collapse,
+            ignore_gates=self.ignore_gates,
+            overrides=self.overrides,
             corpus={
                 "name": corpus.info.name,
                 "digest": corpus.digest,

@@ -100,10 +100,11 @@ def command(
     try:
         registry = open_registry(files, without)
         catalogue = open_catalogue(registry, registries)
-        chosen = catalogue.variant(variant or BASE).override(overrides)
+        named = catalogue.variant(variant or BASE)
+        chosen = named.override(overrides)
         from lvmcore.soundness import mistakes
 
-        given = {key for key, value in overrides.items() if value is not None}
+        given = {key: value for key, value in overrides.items() if value is not None}
         for mistake in mistakes(chosen, registry, catalogue, without=given):
             raise mistake
         if ignored := overrides_by_stages(chosen.stages, overrides):
@@ -123,6 +124,7 @@ def command(
             conditions=conditions,
             registry=registry,
             catalogue=catalogue,
+            overrides={key: value for key, value in given.items() if value != getattr(named, key)},
             ignore_gates=ignore_gates,
             progress=display.evaluating,
         )

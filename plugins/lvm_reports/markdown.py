@@ -50,7 +50,7 @@ def _cells(comparison: Comparison, row: Row, several: bool) -> list[str]:
     figures = [_marked(comparison, row, column) for column in ("val_cos", "margin", "r1", "r5", "passed")]
     number = "" if row.number is None else str(row.number)
     return [
-        number, row.model_text, row.date, row.size_text, row.approach, *figures, row.status, *([row.corpus] * several)
+        number, row.model_text, row.date, row.size_text, row.approach, *figures, row.outcome, *([row.corpus] * several)
     ]  # fmt: skip
 
 

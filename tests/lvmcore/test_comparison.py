@@ -57,6 +57,33 @@ def test_only_figures_of_the_same_windows_are_ranked_together(tmp_path: Path) ->
     assert {row.model: row.corpus for row in compare(all_runs(tmp_path)).rows}["whole"] == "kjv"
 
 
+def test_runs_of_one_variant_are_told_apart_by_what_was_changed(lvm: Lvm, small: Path) -> None:
+    for words in (
+        ("p1", "--epochs", "1", "--batch-size", "64", "--seed", "2"),
+        ("p5", "--epochs", "3", "--ignore-gates", "--inputs", ""),
+        ("--arch", "amn", "--loss", "mse", "--epochs", "1", "--lr", "0.002"),
+    ):
+        lvm("run", *words, "--size", "toy", "--data", small)
+    rows = json.loads(lvm("compare", "--format", "json").stdout)["rows"]
+    assert [row["approach"] for row in reversed(rows)] == [
+        "pure MSE; epochs 1, size toy, seed 2",
+        "most forward windows first, pos = 0.03; epochs 3, inputs none, gates ignored, size toy",
+        "amn · mse; epochs 1, lr 0.002, size toy",
+    ]
+    text = lvm("compare", "--format", "markdown").stdout
+    assert f"- command: `lvm run p1 --epochs 1 --batch-size 64 --seed 2 --size toy --data {small}`" in text
+
+
+def test_the_documents_table_has_the_status_in_a_few_words(tmp_path: Path) -> None:
+    run = run_of(tmp_path, "stopped")
+    reason, note = "stage A: val margin -0.1 < 0.02; val score 0.2 < 0.46", "below copy-last: val cosine 0.1 < 0.5"
+    run.update(note=note)
+    run.finish("gate-failed", reason)
+    (row,) = compare([run]).rows
+    assert row.status == f"gate-failed: {reason}; {note}"
+    assert row.outcome == "gate-failed: stage A; below copy-last"
+
+
 def test_details_tell_what_happened_and_when(tmp_path: Path) -> None:
     stage = {"name": "A", "epochs": 2, "gates": None}
     variant = {"arch": "amn", "loss": "mse+dir:0.1,start=2", "inputs": "", "sampler": "full", "stages": [stage]}
