@@ -34,8 +34,8 @@ def command(
 ) -> None:
     """Serve a model (a run, its id, `latest`, or a .safetensors file) over HTTP until Ctrl-C.
 
-    GET / tells what it is, POST /predict takes {"contexts": [[[…]]]} and gives {"predictions": [[…]]}, /docs
-    describes both. While it lasts `lvm compare` says where the run is served. Needs the extra `serve`.
+    GET / tells what it is, POST /predict takes {"contexts": …} and gives {"predictions": …}, /docs describes
+    both. While it lasts `lvm compare` says where the run is served. Needs the extra `serve`.
 
     \b
     lvm serve latest
