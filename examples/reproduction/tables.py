@@ -161,8 +161,9 @@ def _steps(runs: list[Result], number: int) -> list[str]:
 def courses(group: str, *labels: str) -> str:
     """A row a system: val cosine and margin after so many epochs, means over the seeds that came so far."""
     rows = []
-    for label in labels or results(group):
-        runs = results(group)[label]
+    for label, runs in results(group).items():
+        if labels and label not in labels:
+            continue
         cells = []
         for number in COURSE:
             held = [run.epochs[number - 1] for run in runs if len(run.epochs) >= number]
