@@ -9,8 +9,11 @@ from typing import Any
 import attrs
 
 from lvmcore.figures import TESTS, figure_label, plain, rate, signed
-from lvmcore.rules import by_figure
+from lvmcore.rules import by_figure, find_figure
 from lvmcore.runs import Run
+
+Interval = tuple[float, float]
+"""The ends of a 95 % interval."""
 
 
 @attrs.frozen
@@ -25,6 +28,8 @@ class Target:
     """The conditions of VAL and of OOD, one where they are the same."""
     holds: bool | None
     """None where it can't be measured."""
+    val_interval: Interval | None = None
+    ood_interval: Interval | None = None
 
     @property
     def test(self) -> str:
@@ -35,6 +40,21 @@ class Target:
     def label(self) -> str:
         """The figure in words."""
         return figure_label(self.figure)
+
+    @property
+    def val_text(self) -> str:
+        """The figure on VAL as it is printed, with its interval."""
+        return self._with_interval(self.val, self.val_interval)
+
+    @property
+    def ood_text(self) -> str:
+        """The figure on OOD as it is printed, with its interval."""
+        return self._with_interval(self.ood, self.ood_interval)
+
+    def _with_interval(self, value: float | None, interval: Interval | None) -> str:
+        if value is None or interval is None:
+            return self.text(value)
+        return f"{self.text(value)} [{self.text(interval[0])}, {self.text(interval[1])}]"
 
     def text(self, value: float | None) -> str:
         """A value of the figure as it is printed."""
@@ -86,7 +106,7 @@ def details_of(number: int, run: Run, model: str, status: str) -> Details:
         weights=run.model_file.stat().st_size if run.model_file.is_file() else None,
         settings=dict(_settings(record)),
         gates=f"{gates['profile']} {gates['passed']}/{gates['of']}" if gates else "",
-        targets=tuple(_targets(gates.get("conditions", []))),
+        targets=tuple(_targets(gates.get("conditions", []), evaluation)),
         why=gates.get("why", {}),
         events=tuple(_events(run.epochs(), record)),
         served_at=tuple(run.served_at),
@@ -116,15 +136,21 @@ def _settings(record: dict[str, Any]) -> Iterator[tuple[str, str]]:
     yield "command", shlex.join(map(str, record.get("command") or ()))
 
 
-def _targets(conditions: Iterable[dict[str, Any]]) -> Iterator[Target]:
+def _targets(conditions: Iterable[dict[str, Any]], evaluation: dict[str, Any]) -> Iterator[Target]:
     """The conditions of each figure as one line."""
+
+    def interval(letter: str, name: str, split: str) -> Interval | None:
+        _, figure = find_figure(letter, name, split, evaluation)
+        return (figure["low"], figure["high"]) if figure and figure["low"] is not None else None
+
     for (letter, figure), by_split in by_figure(conditions).items():
         wanted = list(dict.fromkeys(one["condition"] for one in by_split.values()))
         outcomes = [one["holds"] for one in by_split.values()]
         values = {split: one["value"] for split, one in by_split.items()}
         holds = False if False in outcomes else None if None in outcomes else True
-        both = values.get("both")
-        yield Target(letter, figure, values.get("val", both), values.get("ood"), " / ".join(wanted), holds)
+        first = "both" if "both" in by_split else "val"
+        ends = [interval(letter, figure, split) if split in by_split else None for split in (first, "ood")]
+        yield Target(letter, figure, values.get(first), values.get("ood"), " / ".join(wanted), holds, *ends)
 
 
 def _events(epochs: list[dict[str, Any]], record: dict[str, Any]) -> Iterator[tuple[int, str]]:

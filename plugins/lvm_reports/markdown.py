@@ -70,7 +70,7 @@ def _section(details: Details) -> Iterator[str]:
     yield "\\\n".join(lines)
     yield "\n".join(f"- {label}: `{text}`" for label, text in details.settings.items() if text)
     if details.targets:
-        yield f"**5CAT**, gates passed: {details.gates}"
+        yield f"**5CAT** with 95 % intervals, gates passed: {details.gates}"
         yield _table(["Test", "Figure", "VAL", "OOD", "Target", "Status"], _targets(details))
     if why := _why(details):
         yield "\n".join(why)
@@ -89,8 +89,7 @@ def _targets(details: Details) -> Iterator[list[str]]:
     for one in details.targets:
         test = f"{one.letter}: {one.test}" if one.letter != previous else ""
         previous = one.letter
-        values = (one.text(value) for value in (one.val, one.ood))
-        yield [test.rstrip(": "), one.label, *values, one.wanted, MARKS[one.holds]]
+        yield [test.rstrip(": "), one.label, one.val_text, one.ood_text, one.wanted, MARKS[one.holds]]
 
 
 def _timeline(details: Sequence[Details]) -> Iterator[str]:

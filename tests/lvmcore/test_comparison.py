@@ -111,8 +111,13 @@ def test_targets_join_the_conditions_of_both_splits(lvm: Lvm, small: Path) -> No
     run = Run.open(Path(document["path"]))
     details = details_of(1, run, "x", "")
     targets = {(one.letter, one.figure): one for one in details.targets}
-    val, ood = (document["evaluation"]["splits"][split]["A"]["margin"]["value"] for split in ("val", "ood"))
-    assert targets["A", "margin"] == Target("A", "margin", val, ood, ">= 0.12 / >= 0.10", False)
+    val, ood = (document["evaluation"]["splits"][split]["A"]["margin"] for split in ("val", "ood"))
+    ends = [(figure["low"], figure["high"]) for figure in (val, ood)]
+    margin = Target("A", "margin", val["value"], ood["value"], ">= 0.12 / >= 0.10", False, *ends)
+    assert targets["A", "margin"] == margin
+    assert margin.val_text == "{value:+.3f} [{low:+.3f}, {high:+.3f}]".format(**val)
+    assert attrs.evolve(margin, ood=None).ood_text == "–"
+    assert targets["E", "delta"].ood_interval is None
     assert targets["C", "shuffle"].wanted == "<= -0.15"
     assert targets["E", "delta"].ood is None
     gates = document["evaluation"]["gates"]
