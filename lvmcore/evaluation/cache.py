@@ -45,12 +45,14 @@ class YardstickCache:
         self.path = cache_folder() / "yardsticks" / f"{registered.name}-{name}.safetensors"
 
     def read(self) -> Found | None:
-        """What was kept; None where nothing was, or where it can't be read."""
+        """What was kept; None where nothing was, or where it can't be read or lacks something."""
         if not self.path.is_file():
             return None
         try:
             with safetensors.safe_open(str(self.path), framework="numpy") as file:
                 document = json.loads(file.metadata()["lvm"])
+                if not isinstance(document["warnings"], list):
+                    return None
                 columns: dict[str, dict[str, np.ndarray]] = {split: {} for split in document["splits"]}
                 for key in file.keys():  # noqa: SIM118
                     split, name = key.split("/", 1)
