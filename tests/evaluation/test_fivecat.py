@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import itertools
+import json
+from typing import Any
 
 import numpy as np
 import pytest
 import torch
 from conftest import MakeCorpus
+from safetensors import safe_open
+from safetensors.numpy import load_file, save_file
 
 from lvmcore.catalogue import Catalogue
 from lvmcore.corpora import open_corpus
 from lvmcore.corpus import Corpus
 from lvmcore.evaluation.ablations import permutations
+from lvmcore.evaluation.cache import cache_folder
 from lvmcore.evaluation.content import ContentKeys
 from lvmcore.evaluation.evaluate import Predictor, columns_of
 from lvmcore.evaluation.fivecat import Evaluator, Settings
@@ -173,6 +178,24 @@ def test_a_model_of_a_yardsticks_name_leaves_the_yardstick_what_it_is(
     assert named["splits"] == usual["splits"]
     assert named["differences"]["val"]["random"]["A.cosine"]["value"] > 0
     assert named["causal"] == usual["causal"]
+
+
+def test_a_kept_yardstick_that_lacks_something_is_measured_again(
+    corpus: Corpus, registry: Registry, catalogue: Catalogue
+) -> None:
+    def yardsticks() -> dict[str, Any]:
+        evaluator = Evaluator(corpus, registry, catalogue, Settings(seed=7))
+        return evaluator.evaluate(yardstick("copy-last", corpus, registry)).document["yardsticks"]
+
+    before = yardsticks()
+    kept = list((cache_folder() / "yardsticks").iterdir())
+    for file in kept:
+        with safe_open(file, "numpy") as held:
+            document = json.loads(held.metadata()["lvm"])
+        document.pop("warnings")
+        save_file(load_file(file), file, {"lvm": json.dumps(document)})
+    assert yardsticks() == before
+    assert len(kept) >= 6
 
 
 def test_the_standard_error_is_that_of_the_linearised_ratio() -> None:
