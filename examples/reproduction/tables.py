@@ -132,7 +132,7 @@ def beginnings(group: str) -> str:
     for label, runs in results(group).items():
         for number, terms in sorted({begun for run in runs for begun in _begun(run.epochs)}):
             both = [run for run in runs if len(run.epochs) >= number]
-            plain = [run for run in results("wiki")["p1"] if len(run.epochs) >= number]
+            plain = [run for run in results(group)["p1"] if len(run.epochs) >= number]
             rows.append(
                 [f"`{label}`", f"{number}: {terms}", str(len(both)), *_steps(both, number), *_steps(plain, number)]
             )
