@@ -8,7 +8,7 @@ from typing import Any
 
 import attrs
 
-from lvmcore.details import Details, details_of
+from lvmcore.details import BYTES_A_PARAMETER, Details, details_of
 from lvmcore.errors import LvmError
 from lvmcore.figures import plain, rate, signed
 from lvmcore.reported import Figure
@@ -23,9 +23,6 @@ RANKED = ("val_cos", "margin", "r1", "r5", "passed")
 
 UNREADABLE = (LvmError, KeyError, TypeError, ValueError, AttributeError)
 """What reading a record raises that lacks a key or holds something else than it should."""
-
-BYTES_A_PARAMETER = 3 * 4
-"""Size is that of a training checkpoint, as in the document: float32 weights and AdamW's two moments."""
 
 
 @attrs.frozen(kw_only=True)
@@ -127,7 +124,8 @@ def compare(runs: Iterable[Run], reported: Iterable[Variant] | None = None) -> C
             continue
         try:
             own = _rows(number, run, reported is not None)
-            told = details_of(number, run, own[0].model, own[0].status)
+            variant = published.get(run.record["name"])
+            told = details_of(number, run, own[0].model, own[0].status, variant.reported if variant else None)
             measured = list(_yardsticks(run))
         except UNREADABLE as problem:
             rows.append(_damaged(number, run.as_damaged(problem)))
@@ -136,7 +134,7 @@ def compare(runs: Iterable[Run], reported: Iterable[Variant] | None = None) -> C
         details.append(told)
         for row in measured:
             yardsticks.setdefault((row.measured_on, row.model), row)  # of the newest evaluation on a corpus
-        if variant := published.get(run.record["name"]):
+        if variant:
             rows.append(attrs.evolve(_reported(variant), approach=""))  # it stands in the run's row
     names = {run.record["name"] for run in ordered}
     rows += [_reported(variant) for name, variant in published.items() if name not in names]
@@ -288,8 +286,8 @@ def _approach(record: dict[str, Any]) -> str:
         changed["gates"] = "ignored"
     if record.get("size") == "toy":
         changed["size"] = "toy"
-    if record.get("seed"):
-        changed["seed"] = record["seed"]
+    usual = {"seed": 0, "precision": "fp32", "on_collapse": "stop"}
+    changed |= {key: record[key] for key, value in usual.items() if record.get(key, value) != value}
     different = ", ".join(f"{key.replace('_', ' ')} {value or 'none'}" for key, value in changed.items())
     return "; ".join(text for text in (approach(variant), different) if text)
 

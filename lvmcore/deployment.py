@@ -38,5 +38,11 @@ def deployed(folder: Path, url: str) -> Iterator[None]:
 
 def served_at(folder: Path) -> list[str]:
     """The addresses that a run is served at now."""
-    held = (file for file in sorted(folder.glob(f"{_PREFIX}*")) if is_held(file))
-    return [url for file in held if (url := file.read_text("utf-8"))]
+    return [url for file in sorted(folder.glob(f"{_PREFIX}*")) if is_held(file) and (url := _address(file))]
+
+
+def _address(file: Path) -> str:
+    try:
+        return file.read_text("utf-8")
+    except OSError:  # the server has ended since
+        return ""

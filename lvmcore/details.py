@@ -9,8 +9,12 @@ from typing import Any
 import attrs
 
 from lvmcore.figures import TESTS, figure_label, plain, rate, signed
-from lvmcore.rules import by_figure, find_figure
+from lvmcore.reported import MEASURED_BY, Figure, Reported
+from lvmcore.rules import by_figure, find_figure, parse_rule
 from lvmcore.runs import Run
+
+BYTES_A_PARAMETER = 3 * 4
+"""Size is that of a training checkpoint, as in the document: float32 weights and AdamW's two moments."""
 
 Interval = tuple[float, float]
 """The ends of a 95 % interval."""
@@ -58,10 +62,36 @@ class Target:
 
     def text(self, value: float | None) -> str:
         """A value of the figure as it is printed."""
-        if self.figure.endswith(("r1", "r5")):
+        if _is_rate(self.figure):
             return rate(value)
         unsigned = self.figure in ("score", "delta", "cosine") or "mrr" in self.figure
         return plain(value) if unsigned else signed(value)
+
+
+def _is_rate(figure: str) -> bool:
+    return figure.endswith(("r1", "r5"))
+
+
+@attrs.frozen
+class Published:
+    """A figure that was published for a run's variant, and the run's own by the same protocol."""
+
+    figure: str
+    val: float | None
+    ood: float | None
+    published_val: float | None
+    published_ood: float | None
+
+    @property
+    def label(self) -> str:
+        """The figure in words."""
+        return "rollout" if self.figure == "score" else figure_label(self.figure)
+
+    @property
+    def texts(self) -> list[str]:
+        """The four numbers as they are printed."""
+        form = signed if self.figure == "margin" else rate if _is_rate(self.figure) else plain
+        return [form(value) for value in (self.val, self.ood, self.published_val, self.published_ood)]
 
 
 @attrs.frozen(kw_only=True)
@@ -88,10 +118,22 @@ class Details:
     """Epoch and what happened in it."""
     served_at: tuple[str, ...]
     """The addresses at which it is served now."""
+    published: tuple[Published, ...]
+    """What was published for its variant; nothing unless asked for."""
+    published_protocol: str
+
+    @property
+    def checkpoint(self) -> int | None:
+        """Bytes of a training checkpoint of its model."""
+        return self.parameters and self.parameters * BYTES_A_PARAMETER
 
 
-def details_of(number: int, run: Run, model: str, status: str) -> Details:
-    """Read a run's folder."""
+def details_of(number: int, run: Run, model: str, status: str, reported: Reported | None = None) -> Details:
+    """Read a run's folder.
+
+    Args:
+        reported: the figures that were published for its variant.
+    """
     record = run.record
     evaluation = run.evaluation() or {}
     gates = evaluation.get("gates") or {}
@@ -110,6 +152,8 @@ def details_of(number: int, run: Run, model: str, status: str) -> Details:
         why=gates.get("why", {}),
         events=tuple(_events(run.epochs(), record)),
         served_at=tuple(run.served_at),
+        published=tuple(_published(run, reported)) if reported else (),
+        published_protocol=reported.protocol if reported else "",
     )
 
 
@@ -144,7 +188,7 @@ def _targets(conditions: Iterable[dict[str, Any]], evaluation: dict[str, Any]) -
         return (figure["low"], figure["high"]) if figure and figure["low"] is not None else None
 
     for (letter, figure), by_split in by_figure(conditions).items():
-        wanted = list(dict.fromkeys(one["condition"] for one in by_split.values()))
+        wanted = list(dict.fromkeys(_wanted(figure, one["condition"]) for one in by_split.values()))
         outcomes = [one["holds"] for one in by_split.values()]
         values = {split: one["value"] for split, one in by_split.items()}
         holds = False if False in outcomes else None if None in outcomes else True
@@ -153,12 +197,36 @@ def _targets(conditions: Iterable[dict[str, Any]], evaluation: dict[str, Any]) -
         yield Target(letter, figure, values.get(first), values.get("ood"), " / ".join(wanted), holds, *ends)
 
 
+def _wanted(figure: str, condition: str) -> str:
+    """A condition as it is printed: a rate's in per cent, as the rate."""
+    rule = parse_rule(condition)
+    return f"{rule.sign} {rule.threshold:.0%}" if _is_rate(figure) and rule.sign in (">=", "<=") else condition
+
+
+def _published(run: Run, reported: Reported) -> Iterator[Published]:
+    """Cosine, margin, R@1, R@5 and rollout, those of them that were published."""
+    own = run.evaluation(reported.protocol) if reported.protocol in MEASURED_BY[:2] else None
+    for letter, figure, theirs in (
+        ("A", "cosine", Figure(reported.val_cos)),
+        ("A", "margin", reported.margin),
+        ("B", "all.r1", reported.r1),
+        ("B", "all.r5", reported.r5),
+        ("D", "score", reported.d),
+    ):
+        if theirs is None or (theirs.val is None and theirs.ood is None):
+            continue
+        found = [find_figure(letter, figure, split, own)[1] if own else None for split in ("val", "ood")]
+        val, ood = (one["value"] if one else None for one in found)
+        yield Published(figure, val, ood, theirs.val, theirs.ood)
+
+
 def _events(epochs: list[dict[str, Any]], record: dict[str, Any]) -> Iterator[tuple[int, str]]:
     """Stages and terms that begin or end, what the epochs noted, and the best of them, in the order of epochs."""
     best = record.get("best") or {}
     stage, acting = None, None
     for epoch in epochs:
-        number, terms = epoch["epoch"], list(epoch.get("terms", ()))
+        number = epoch["epoch"]
+        terms = [*epoch.get("terms", ()), *(label for label, value in epoch.get("inputs", {}).items() if value)]
         if stage is not None and epoch.get("stage") != stage:
             yield number, f"stage {epoch['stage']} begins"
         if acting is not None:

@@ -86,7 +86,8 @@ def open_catalogue(registry: Registry, registries: tuple[Path, ...] = ()) -> Cat
     """Variants and profiles: the wheel's, the plugins', ./registry.toml, then --registry."""
     from lvmcore.catalogue import default_files, load_catalogue
 
-    local = [LOCAL] if LOCAL.is_file() else []
+    shipped = {file.read_bytes() for file in default_files()}
+    local = [LOCAL] if LOCAL.is_file() and LOCAL.read_bytes() not in shipped else []  # one in a checkout is the same
     catalogue = load_catalogue([*default_files(), *plugged_files(registry), *local, *registries])
     catalogue.absent = registry.plugins.absent()
     return catalogue

@@ -74,10 +74,10 @@ def _tensor(contexts: list[list[list[float]]], length: int, dim: int) -> Tensor:
                 raise HTTPException(
                     422, f"row {place} of context {number} has {len(row)} numbers; this model reads {dim}"
                 )
-    found = torch.tensor(contexts)
-    norm = found.norm(dim=-1, keepdim=True)
-    sound = (norm.isfinite() & (norm > 0)).squeeze(-1)
+    found = torch.tensor(contexts, dtype=torch.float64)
+    largest = found.abs().amax(-1, keepdim=True)
+    sound = (largest.isfinite() & (largest > 0)).squeeze(-1)
     if not sound.all():
         number, place = (~sound).nonzero()[0].tolist()
         raise HTTPException(422, f"row {place} of context {number} is no direction: not finite, or all 0")
-    return found / norm
+    return torch.nn.functional.normalize(found / largest, dim=-1).float()

@@ -6,7 +6,7 @@ import attrs
 import torch
 from torch import Tensor
 
-from lvmcore.evaluation.chunk import Chunk, cosine, where
+from lvmcore.evaluation.chunk import Chunk, answered, where
 from lvmcore.evaluation.content import mix
 from lvmcore.evaluation.statistics import Figure, Statistics
 
@@ -33,14 +33,14 @@ def measure(chunk: Chunk) -> dict[str, Tensor]:
     foreign_row, there = chunk.keys.foreign(chunk.batch, keys)
 
     def delta(ablated: Tensor) -> Tensor:
-        return cosine(chunk.predict(ablated), chunk.batch.target) - chunk.cos_next
+        return answered(chunk.predict(ablated), chunk.batch.target) - chunk.cos_next
 
     order = permutations(keys, context.shape[1])
     left_out = torch.stack([delta(leave_out(context, i)) for i in range(context.shape[1])])
     foreign = torch.cat([context[:, :-1], chunk.batch.corpus.rows(foreign_row)[:, None]], 1)
     return {
         "C/shuffle": delta(reordered(context, order)),
-        "C/reverse": cosine(chunk.reversed, chunk.batch.target) - chunk.cos_next,
+        "C/reverse": answered(chunk.reversed, chunk.batch.target) - chunk.cos_next,
         "C/leave_one_out": left_out.mean(0),
         "C/repeat": delta(context[:, -1:].expand_as(context)),
         "C/foreign": where(there, delta(foreign)),

@@ -36,8 +36,11 @@ def cache_folder() -> Path:
 class YardstickCache:
     """One yardstick's figures on one corpus, under the settings and the code that measured them."""
 
-    def __init__(self, digest: str, registered: Registered, settings: Settings, checks: list[Check]) -> None:
+    def __init__(
+        self, digest: str, registered: Registered, settings: Settings, checks: list[Check], baseline: type | None
+    ) -> None:
         code = [_code(registered.component), *(check.letter + _code(check.source) for check in checks), _evaluator()]
+        code += [_code(baseline)] if baseline else []  # what gain and direction are measured against
         # the profile judges the figures, it does not change them
         settings, plugin = attrs.evolve(settings, profile=""), registered.plugin
         key = [digest, repr(settings), plugin.label, plugin.version, *code]

@@ -31,6 +31,10 @@ class Chunk:
     filter: Predict | None = None
     """The six-scalar filter that gain and direction are measured against; None where it could not be fit."""
 
+    def __attrs_post_init__(self) -> None:
+        self.broken = torch.zeros(len(self.batch.targets))
+        """(B,): how many predictions so far, of any context, were no direction: not finite, or zero."""
+
     def predict(self, context: Tensor, target: Tensor | None = None) -> Tensor:
         """Unit predictions (B, D) float32; one that is not finite becomes 0, whose cosine with everything is 0.
 
@@ -39,17 +43,15 @@ class Chunk:
         raw = self.predictor(context.contiguous(), self.batch.target if target is None else target).float()
         norm = raw.norm(dim=-1, keepdim=True)
         unit, broken = raw / norm.clamp_min(_TINY), ~(norm.isfinite() & (norm > _TINY))
-        return torch.where(broken, 0.0, unit) if broken.any() else unit
+        if not broken.any():
+            return unit
+        self.broken += broken.squeeze(-1)
+        return torch.where(broken, 0.0, unit)
 
     @cached_property
     def prediction(self) -> Tensor:
         """The base prediction (B, D), shared by all tests."""
         return self.predict(self.batch.context)
-
-    @property
-    def broken(self) -> Tensor:
-        """(B,): 1 where the base prediction is no direction, not finite or zero; else 0."""
-        return (self.prediction == 0).all(-1).float()
 
     @cached_property
     def backwards(self) -> Tensor:
@@ -87,6 +89,11 @@ class Chunk:
 def cosine(left: Tensor, right: Tensor) -> Tensor:
     """Cosine of unit rows (B, D) × (B, D) → (B,)."""
     return (left * right).sum(-1)
+
+
+def answered(prediction: Tensor, rows: Tensor) -> Tensor:
+    """Cosine (B,), NaN where the prediction is broken: to fail at a spoilt context is not to notice it."""
+    return where((prediction != 0).any(-1), cosine(prediction, rows))
 
 
 def where(mask: Tensor, values: Tensor) -> Tensor:

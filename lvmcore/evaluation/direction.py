@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from torch import Tensor
 
-from lvmcore.evaluation.chunk import Chunk, cosine, where
+from lvmcore.evaluation.chunk import Chunk, answered, cosine, where
 
 
 def measure(chunk: Chunk) -> dict[str, Tensor]:
@@ -20,5 +20,5 @@ def measure(chunk: Chunk) -> dict[str, Tensor]:
     if chunk.sees_target:  # the oracle is not defined backwards
         return columns
     earlier, inside = chunk.batch.at(-chunk.batch.length - 1)
-    backward_gain = cosine(chunk.reversed, earlier) - cosine(chunk.filtered(chunk.backwards), earlier)
+    backward_gain = answered(chunk.reversed, earlier) - cosine(chunk.filtered(chunk.backwards), earlier)
     return columns | {"A/direction": where(inside, chunk.gain - backward_gain)}

@@ -9,8 +9,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from lvmcore.corpus import Corpus, Windows
-from lvmcore.evaluation import ablations, coherence, offsets, retrieval, rollout
+from lvmcore.corpus import SPLITS, Corpus, Windows
+from lvmcore.evaluation import ablations, coherence, legacy, offsets, retrieval, rollout
 from lvmcore.evaluation.chunk import Chunk, Predict
 from lvmcore.evaluation.content import ContentKeys
 from lvmcore.evaluation.protocols import FIVECAT, Protocol, Test
@@ -39,7 +39,8 @@ def evaluation_windows(
 
     Args:
         limit: at most so many a split.
-        spread: evenly over the split, and so over its articles; else the first.
+        spread: evenly over the split, and so over its articles; else the first that every test of `5cat-2025` has
+            that many of.
 
     Raises:
         LvmError: where no split has one.
@@ -54,9 +55,24 @@ def evaluation_windows(
 
 
 def _limited(windows: Windows, limit: int, spread: bool) -> Windows:
-    count = min(limit, len(windows))
-    chosen = torch.arange(count) * len(windows) // count if spread else torch.arange(count)
-    return attrs.evolve(windows, targets=windows.targets[chosen])
+    if spread:
+        count = min(limit, len(windows))
+        return attrs.evolve(windows, targets=windows.targets[torch.arange(count) * len(windows) // count])
+    furthest = windows.targets + legacy.AHEAD  # the row furthest ahead that a test reads
+    whole = furthest < windows.corpus.starts[windows.corpus.article_of[windows.targets] + 1]
+    enough = int(torch.searchsorted(whole.cumsum(0), limit)) + 1
+    return attrs.evolve(windows, targets=windows.targets[:enough])
+
+
+def _first_measured(columns: Columns, limit: int) -> Columns:
+    """Each test's figures of the first windows that it could measure, and nothing of the others."""
+    kept: Columns = {}
+    for test in {name[0] for name in columns}:
+        own = {name: column for name, column in columns.items() if name[0] == test}
+        measured = np.logical_or.reduce([~np.isnan(column) for column in own.values()])
+        beyond = measured.cumsum() > limit
+        kept |= {name: np.where(beyond, np.float32(np.nan), column) for name, column in own.items()}
+    return {name: kept[name] for name in columns}
 
 
 @torch.inference_mode()
@@ -67,6 +83,7 @@ def columns_of(
     *,
     filter: Predict | None = None,
     seed: int = 0,
+    first: int | None = None,
     batch_size: int = BATCH,
     progress: Callable[[int], None] = lambda windows: None,
 ) -> Columns:
@@ -75,6 +92,7 @@ def columns_of(
     Args:
         tests: those of `5cat` by default.
         filter: what gain and direction are measured against.
+        first: keep of each test the figures of so many windows that it could measure, the first ones.
         progress: told the number of windows after each batch.
     """
     tests = FIVECAT.tests() if tests is None else tests
@@ -83,14 +101,17 @@ def columns_of(
     done = 0
     for batch in windows.batches(batch_size):
         chunk = Chunk(batch, predictor.predict, keys, predictor.sees_target, filter)
-        part: dict[str, Tensor] = {"cosine": chunk.cos_next, "broken": chunk.broken}
+        part: dict[str, Tensor] = {"cosine": chunk.cos_next}
         for test in tests:
             part |= test(chunk)
+        part["broken"] = chunk.broken
         for name, values in part.items():
             column = columns.setdefault(name, np.full(len(windows), np.nan, np.float32))
             column[done : done + len(values)] = values.float().numpy()
         done += len(batch.targets)
         progress(len(batch.targets))
+    if first is not None:
+        columns = _first_measured(columns, first)
     if "A/+1" in columns:
         columns["A/margin"] = offsets.margin(columns)
     return columns
@@ -98,7 +119,9 @@ def columns_of(
 
 def statistics_of(columns: Columns, windows: Windows, resamples: int = 0, seed: int = 0) -> Statistics:
     """The columns' means, article by article."""
-    return Statistics(columns, windows.corpus.article_of[windows.targets].numpy(), resamples, seed)
+    lengths = windows.corpus.starts.diff()[windows.corpus.splits == SPLITS.index(windows.split)]
+    too_short = tuple(lengths[lengths <= windows.context].tolist())
+    return Statistics(columns, windows.corpus.article_of[windows.targets].numpy(), resamples, seed, too_short)
 
 
 def split_result(statistics: Statistics, offset_names: list[str]) -> SplitResult:

@@ -29,6 +29,7 @@ from lvmcore.evaluation.evaluate import (
 from lvmcore.evaluation.gates import COMPARED, judge, require_known
 from lvmcore.evaluation.predictors import FILTER, is_oracle, yardstick, yardsticks
 from lvmcore.evaluation.protocols import FIVECAT, Protocol, protocol_of
+from lvmcore.evaluation.remarks import remarks
 from lvmcore.evaluation.result import SCHEMA
 from lvmcore.evaluation.statistics import FEW
 from lvmcore.expression import Term
@@ -104,7 +105,7 @@ class Evaluator:
         self.cheats = {registry.key(found) for found in yardsticks(registry) if not is_oracle(found)}
         self.notes = self._notes()
         """What holds of every evaluation here."""
-        self.filter = self._filter()
+        self.baseline, self.filter = self._filter()
 
     def evaluate(self, predictor: Predictor) -> Evaluation:
         """Measure a predictor and, beside it, every registered yardstick."""
@@ -121,6 +122,7 @@ class Evaluator:
             "model": predictor.name,
             "corpus": {"name": self.corpus.info.name, "digest": self.corpus.digest},
             "seed": self.settings.seed,
+            "context": self.settings.context,
             "max_windows": self.settings.max_windows,
             "empty_splits": [split for split in self.settings.splits if split not in self.windows],
             "warnings": [*self.notes, *said, *left_out, *faults],
@@ -147,13 +149,13 @@ class Evaluator:
                 [*self.protocol.tests(), *(check.measure for check in self.checks)],
                 filter=self.filter,
                 seed=self.settings.seed,
+                first=None if self.protocol.spread else self.settings.max_windows,
                 batch_size=self.settings.batch_size,
                 progress=tell,
             )
             for split, found in self.windows.items()
         }
         self._leave_out_failed_checks(columns)
-        broken = {split: int(found["broken"].sum()) for split, found in columns.items()}
         statistics = {
             split: statistics_of(found, self.windows[split], self.protocol.resamples, self.settings.seed + i)
             for i, (split, found) in enumerate(columns.items())
@@ -166,10 +168,7 @@ class Evaluator:
                 for letter, figures in checks.items()
             }
         document["warnings"] = [
-            f"{predictor.name} gave {count} predictions on {split} that are no direction (not finite, or 0): "
-            "they count as cosine 0"
-            for split, count in broken.items()
-            if count
+            said for split in columns for said in remarks(predictor.name, split, columns[split], statistics[split])
         ]
         return document, columns
 
@@ -189,7 +188,7 @@ class Evaluator:
         left_out: list[str] = []
         for registered in yardsticks(self.registry):
             key = self.registry.key(registered)
-            cache = YardstickCache(self.corpus.digest, registered, self.settings, self.checks)
+            cache = YardstickCache(self.corpus.digest, registered, self.settings, self.checks, self.baseline)
             if (kept := cache.read()) is not None:
                 found[key] = kept
                 continue
@@ -239,14 +238,17 @@ class Evaluator:
             found[cheat][figure] = attrs.asdict(statistics.figure(pair))
         return found
 
-    def _filter(self) -> Predict | None:
+    def _filter(self) -> tuple[type, Predict] | tuple[None, None]:
+        """What gain and direction are measured against: the component, and its prediction."""
         if not self.protocol.resamples:  # 5cat-2025 knows neither gain nor direction
-            return None
+            return None, None
+        term = Term(FILTER, dist=CORE)
         try:
-            return yardstick(f"{CORE}/{FILTER}", self.corpus, self.registry, self.settings.context).predict
+            built = yardstick(str(term), self.corpus, self.registry, self.settings.context)
         except LvmError as problem:
             self.notes.append(f"gain and direction are not measured: {problem.what}")
-            return None
+            return None, None
+        return self.registry.find("predictor", term).component, built.predict
 
     def _notes(self) -> list[str]:
         said = [f"{s} holds no window and was not evaluated" for s in self.settings.splits if s not in self.windows]

@@ -16,6 +16,8 @@ from lvmcore.evaluation.chunk import Chunk, where
 from lvmcore.evaluation.rollout import HORIZON
 
 REACH = 3
+AHEAD = HORIZON
+"""Rows ahead of the target that the furthest test, D, compares with."""
 LEAST = 6
 EPSILON = 1e-9
 SEED = 17

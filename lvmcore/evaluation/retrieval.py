@@ -101,11 +101,13 @@ def report(statistics: Statistics) -> RetrievalResult:
 
 
 def _report(statistics: Statistics, kind: str) -> Retrieval:
+    # an article without any window has no candidates but its rows
+    too_short = sum(rows < LEAST for rows in statistics.too_short) if kind == "all" else len(statistics.too_short)
     names = ("r1", "r5", "mrr", "chance_r1", "chance_r5", "chance_mrr")
     duplicates = statistics.columns.get(f"B/{kind}/duplicates", np.zeros(0))
     return Retrieval(
         *(statistics.figure(f"B/{kind}/{name}", bounds=(0, 1)) for name in names),
         windows=statistics.count(f"B/{kind}/rank"),
-        skipped_articles=statistics.articles_without(f"B/{kind}/rank"),
+        skipped_articles=statistics.articles_without(f"B/{kind}/rank") + too_short,
         duplicates=int((duplicates > 0).sum()),
     )

@@ -75,13 +75,21 @@ class Statistics:
         articles: (W,) the article of each window.
         resamples: number of resamples; 0 gives values without intervals.
         seed: of the resampling.
+        too_short: the rows of each article that holds no window.
     """
 
-    def __init__(self, columns: dict[str, np.ndarray], articles: np.ndarray, resamples: int = 0, seed: int = 0) -> None:
+    def __init__(
+        self,
+        columns: dict[str, np.ndarray],
+        articles: np.ndarray,
+        resamples: int = 0,
+        seed: int = 0,
+        too_short: tuple[int, ...] = (),
+    ) -> None:
         self.columns = columns
         self._group = np.unique(articles, return_inverse=True)[1]
         self.articles = int(self._group.max()) + 1 if len(self._group) else 0
-        self.resamples, self.seed = resamples, seed
+        self.resamples, self.seed, self.too_short = resamples, seed, too_short
         self._names = {name: i for i, name in enumerate(columns)}
 
     def estimate(self, name: str) -> Estimate:
@@ -105,6 +113,10 @@ class Statistics:
         """How many windows have a column."""
         return 0 if name not in self._names else int((~np.isnan(self.columns[name])).sum())
 
+    def articles_with(self, name: str) -> int:
+        """How many articles have a column."""
+        return 0 if name not in self._names else int(self._having[self._names[name]])
+
     def articles_without(self, name: str) -> int:
         """How many articles have windows, but none with this column."""
         return int((self._by_article[1][:, self._names[name]] == 0).sum())
@@ -121,6 +133,11 @@ class Statistics:
         return sums, counts
 
     @cached_property
+    def _having(self) -> np.ndarray:
+        """How many articles have each column (F,)."""
+        return (self._by_article[1] > 0).sum(0)
+
+    @cached_property
     def _values(self) -> np.ndarray:
         sums, counts = self._by_article
         return _ratio(sums.sum(0), counts.sum(0))
@@ -129,7 +146,8 @@ class Statistics:
     def _errors(self) -> np.ndarray:
         number, squares, products, counts = (part.sum(0) for part in self._moments)
         centred = np.zeros_like(self._values)
-        return _standard_error(centred, number, squares, products, counts, self.articles)
+        errors = _standard_error(centred, number, squares, products, counts, self.articles)
+        return np.where(self._having > 1, errors, np.nan)  # one article says nothing of how much others differ
 
     @cached_property
     def _moments(self) -> tuple[np.ndarray, ...]:

@@ -72,6 +72,10 @@ def _section(details: Details) -> Iterator[str]:
     if details.targets:
         yield f"**5CAT** with 95 % intervals, gates passed: {details.gates}"
         yield _table(["Test", "Figure", "VAL", "OOD", "Target", "Status"], _targets(details))
+    if details.published:
+        yield f"**Published**, by `{details.published_protocol}`, beside this run by the same where it was measured"
+        heads = ["Figure", "VAL", "OOD", "published VAL", "published OOD"]
+        yield _table(heads, ([one.label, *one.texts] for one in details.published))
     if why := _why(details):
         yield "\n".join(why)
     if details.events:
@@ -104,12 +108,19 @@ def _timeline(details: Sequence[Details]) -> Iterator[str]:
 
 
 def _sizes(details: Iterable[Details]) -> tuple[list[str], list[list[str]]]:
-    """Exported weights by model, the largest first."""
-    held = sorted(
-        (one for one in details if one.weights and one.parameters), key=lambda one: (-(one.weights or 0), one.number)
-    )
-    rows = [[one.model, f"{one.parameters:,}", f"{one.weights / 2**20:.1f} MiB", f"`{one.run}`"] for one in held]  # pyright: ignore
-    return ["Model", "Parameters", "Weights", "Run"], rows
+    """What each model weighs, the largest first; the file of its weights where it is still there."""
+    held = sorted((one for one in details if one.parameters), key=lambda one: (-(one.parameters or 0), one.number))
+    rows = [
+        [
+            one.model,
+            f"{one.parameters:,}",
+            f"{(one.checkpoint or 0) / 2**20:.1f} MiB",
+            "–" if one.weights is None else f"{one.weights / 2**20:.1f} MiB",
+            f"`{one.run}`",
+        ]
+        for one in held
+    ]
+    return ["Model", "Parameters", "Training checkpoint", "Weights on disk", "Run"], rows
 
 
 def _deployed(details: Iterable[Details]) -> list[str]:

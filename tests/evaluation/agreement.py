@@ -28,7 +28,14 @@ from lvmcore.corpora import open_corpus
 from lvmcore.corpus import SPLITS, Corpus
 from lvmcore.evaluation.ablations import permutations
 from lvmcore.evaluation.content import ContentKeys
-from lvmcore.evaluation.evaluate import Columns, Predictor, columns_of, evaluation_windows, measured, statistics_of
+from lvmcore.evaluation.evaluate import (
+    Columns,
+    Predictor,
+    columns_of,
+    evaluation_windows,
+    measured,
+    statistics_of,
+)
 from lvmcore.evaluation.predictors import FILTER, yardstick
 from lvmcore.evaluation.protocols import FIVECAT, FIVECAT_2025, Protocol
 from lvmcore.model import build_model
@@ -107,9 +114,11 @@ def batched(
     **options: Any,
 ) -> tuple[dict[str, Any], dict[str, Columns]]:
     """lvmcore's figures as plain numbers, and its columns."""
-    windows = evaluation_windows(corpus, HELD_OUT, CONTEXT, options.pop("limit", None), protocol.spread)
+    limit = options.pop("limit", None)
+    windows = evaluation_windows(corpus, HELD_OUT, CONTEXT, limit, protocol.spread)
+    first = None if protocol.spread else limit
     columns = {
-        split: columns_of(predictor, found, protocol.tests(), filter=filter, **options)
+        split: columns_of(predictor, found, protocol.tests(), filter=filter, first=first, **options)
         for split, found in windows.items()
     }
     statistics = {split: statistics_of(found, windows[split]) for split, found in columns.items()}
@@ -137,7 +146,7 @@ def looped_2025(
     """The plain loop's figures under `5cat-2025` without those of ranks; and the bounds of every window's rank."""
     articles = [plain.unit_rows(rows) for rows in articles_of(corpus)]
     numbers = {split: numbers_of(corpus, split) for split in HELD_OUT}
-    expected = plain_2025.evaluate(predict, articles, numbers, limit=limit, counted="read")
+    expected = plain_2025.evaluate(predict, articles, numbers, limit=limit)
     expected = as_reported(corpus, predictor, expected)
     bounds = {}
     for split, held in expected["splits"].items():
@@ -157,33 +166,27 @@ def rank_bounds(predict: plain.Predict, window: plain.Window) -> tuple[int, int]
 
 def ranks_outside(columns: dict[str, Columns], bounds: dict[str, list[tuple[int, int]]]) -> int:
     """How many windows have a rank that rounding can't explain."""
-    pairs = [pair for split in bounds for pair in zip(columns[split]["B/all/rank"], bounds[split], strict=True)]
+    ranks = {split: columns[split]["B/all/rank"] for split in bounds}  # beyond the limit there is none
+    pairs = [
+        pair for split in bounds for pair in zip(ranks[split][~np.isnan(ranks[split])], bounds[split], strict=True)
+    ]
     return sum(not low <= rank <= high for rank, (low, high) in pairs)
 
 
 def as_reported(corpus: Corpus, name: str, expected: dict[str, Any]) -> dict[str, Any]:
     """The reference's document as lvmcore reports it, where the page leaves a choice.
 
-    A split without windows is left out; `skipped_articles` counts only articles that hold a window; the oracle has
-    neither ablations nor a direction.
+    A split without windows is left out; the oracle has neither ablations nor a direction.
     """
     expected = {key: expected[key] for key in ("splits", "E_delta")}
     for split in [split for split, found in expected["splits"].items() if not found["windows"]]:
         del expected["splits"][split]
-    for split, found in expected["splits"].items():
-        for candidates in found["B"].values():
-            if "skipped_articles" in candidates:
-                candidates["skipped_articles"] -= windowless(corpus, split)
+    for found in expected["splits"].values():
         if name == "oracle":
             found["C"] = {**dict.fromkeys(found["C"]), "windows": 0}
             if "direction" in found["A"]:
                 found["A"]["direction"] = None
     return expected
-
-
-def windowless(corpus: Corpus, split: str) -> int:
-    lengths = corpus.starts.diff()[corpus.splits == SPLITS.index(split)]
-    return int((lengths <= CONTEXT).sum())
 
 
 def values_of(document: Any) -> Any:

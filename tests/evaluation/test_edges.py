@@ -14,6 +14,7 @@ from lvmcore.errors import LvmError
 from lvmcore.evaluation.evaluate import Predictor
 from lvmcore.evaluation.fivecat import Settings, evaluate
 from lvmcore.evaluation.predictors import yardstick
+from lvmcore.evaluation.statistics import Statistics
 from lvmcore.registry import Registry
 
 
@@ -171,3 +172,62 @@ def test_a_gate_on_an_offset_that_a_short_context_lacks_is_not_measurable(
         predictor = yardstick("context-mean", corpus, registry, context)
         document = evaluate(predictor, corpus, registry, own, Settings(profile="far", context=context)).document
         assert document["gates"]["A"] is outcome
+
+
+def test_a_model_that_breaks_at_spoilt_contexts_alone_gains_nothing_by_it(evaluated: Any) -> None:
+    corpus = corpus_of([20] * 5, [20] * 5)
+    windows = (corpus.windows(split) for split in ("val", "ood"))
+    known = {context.numpy().tobytes() for held in windows for context in held.take(torch.arange(len(held))).context}
+
+    def natural(context: torch.Tensor, _: torch.Tensor) -> torch.Tensor:
+        asked = torch.tensor([one.numpy().tobytes() in known for one in context])
+        return torch.where(asked[:, None], context.mean(1), torch.nan)
+
+    document = evaluated(Predictor("natural", natural), corpus, yardsticks=False)
+    for split in document["splits"].values():
+        assert split["cosine"]["value"] > 0.2
+        assert split["A"]["direction"]["value"] is None
+        assert [split["C"][name]["value"] for name in ("shuffle", "reverse", "repeat")] == [None] * 3
+    assert document["gates"]["C"] is None
+    assert any("natural gave" in warning and "no direction" in warning for warning in document["warnings"])
+
+
+def test_one_answer_to_every_context_is_named(evaluated: Any) -> None:
+    corpus = corpus_of([20] * 5, [20] * 5)
+    assert (
+        "constant answers the same on val whatever the context"
+        in evaluated(Predictor("constant", constant), corpus, yardsticks=False)["warnings"]
+    )
+    others = evaluated("context-mean", corpus)["warnings"]
+    assert not any("whatever the context" in warning for warning in others)
+
+
+def test_a_figure_of_one_article_has_no_interval_and_one_of_few_is_named(evaluated: Any) -> None:
+    group = np.repeat(np.arange(25), 4)
+    column = np.full(100, np.nan)
+    column[:2] = (-0.2, -0.1)
+    figure = Statistics({"x": column, "all": np.arange(100.0)}, group, resamples=100).figure("x")
+    assert (figure.value, figure.low, figure.high) == (pytest.approx(-0.15), None, None)
+    document = evaluated("context-mean", corpus_of([20] * 25, [20] * 25))
+    for split, held in document["splits"].items():
+        few = [name for name in ("low", "normal", "high") if 0 < held["E"][name]["windows"] < 20]
+        said = [warning for warning in document["warnings"] if f"coherence on {split} is met in" in warning]
+        assert {warning.split()[0] for warning in said} >= set(few)
+
+
+def test_articles_too_short_for_any_window_are_counted_as_skipped(evaluated: Any) -> None:
+    document = evaluated("copy-last", corpus_of([20, 5, 3, 6], [20, 9]))
+    val = document["splits"]["val"]["B"]
+    assert (val["all"]["skipped_articles"], val["unseen"]["skipped_articles"]) == (2, 3)
+
+
+def test_the_old_protocol_counts_the_windows_that_a_test_could_measure(evaluated: Any) -> None:
+    corpus = corpus_of([12] * 8, [12] * 8)  # 7 windows an article, of which A can measure 4 and D 2
+    document = evaluated("context-mean", corpus, max_windows=10, protocol="5cat-2025")
+    whole = evaluated("context-mean", corpus, protocol="5cat-2025")
+    for split, held in document["splits"].items():
+        counted = {letter: held[letter]["windows"] for letter in "ACD"} | {"B": held["B"]["all"]["windows"]}
+        assert counted == dict.fromkeys("ABCD", 10)
+        assert sum(held["E"][name]["windows"] for name in ("low", "normal", "high")) == 10
+        assert held["windows"] == 10
+        assert whole["splits"][split]["D"]["windows"] == 16

@@ -138,6 +138,26 @@ def test_the_document_reads_from_the_table_to_the_sizes(lvm: Lvm, small: Path) -
     assert text.index("## 1.") < text.index("## Timeline") < text.index("## Sizes")
     rows = json.loads(lvm("compare", "--reported", "--format", "json").stdout)["rows"]
     assert {row["kind"] for row in rows} == {"run", "reported"}
+    assert "| R@5 | " in text
+    assert "| >= 60% |" in text
+    sizes = text.partition("## Sizes")[2].partition("## Deployed")[0]
+    (row,) = [line for line in sizes.splitlines() if line.startswith("| transformer |")]
+    assert "MiB | `" in row
+    assert "–" not in row
+
+
+def test_what_was_published_stands_beside_both_splits_of_the_run(lvm: Lvm, small: Path) -> None:
+    lvm("run", "p1", "--size", "toy", "--epochs", "1", "--data", small)
+    lvm("eval", "latest", "--protocol", "5cat-2025", "--save")
+    (one,) = json.loads(lvm("compare", "--reported", "--format", "json").stdout)["details"]
+    own = json.loads(next(Path("runs").glob("*/evaluation-5cat-2025.json")).read_text())["splits"]
+    published = {found["figure"]: found for found in one["published"]}
+    assert set(published) == {"cosine", "margin", "all.r1", "all.r5", "score"}
+    score = published["score"]
+    assert (score["published_val"], score["published_ood"]) == (0.486, 0.493)
+    assert (score["val"], score["ood"]) == (own["val"]["D"]["score"]["value"], own["ood"]["D"]["score"]["value"])
+    assert "| rollout | " in lvm("compare", "--reported", "--format", "markdown").stdout
+    assert not json.loads(lvm("compare", "--format", "json").stdout)["details"][0]["published"]
 
 
 def test_a_run_knows_its_figures_by_both_protocols(lvm: Lvm, small: Path) -> None:
