@@ -133,11 +133,15 @@ def _variants(registry: Registry, registries: tuple[Path, ...]) -> str:
 
     catalogue = open_catalogue(registry, registries)
     found = [wrong for variant in catalogue.variants.values() for wrong in mistakes(variant, registry, catalogue)]
+    for name in catalogue.profiles:
+        try:
+            profile_of(name, catalogue, registry, CONTEXT)
+        except LvmError as problem:
+            problem.where = f"{problem.where}, in {catalogue.origins['gates', name]}"
+            found.append(problem)
     if found:
         said = "".join(f"\n  - {wrong.where}: {wrong.what}" for wrong in found)
         raise LvmError(f"{len(found)} mistake{'s' * (len(found) > 1)}:{said}", fix="lvm list, or lvm show NAME")
-    for name in catalogue.profiles:
-        profile_of(name, catalogue, registry, CONTEXT)
     return f"{len(catalogue.variants)} variants, {len(catalogue.profiles)} gate profiles"
 
 

@@ -286,3 +286,32 @@ def test_a_name_that_is_not_there_is_told_with_the_file_and_the_key(lvm: Lvm, sm
     assert "4 mistakes:" in said
     for place in ("bad.loss", "staged.sampler", "staged.stages.a.loss", "staged.stages.a.gates"):
         assert f"  - variants.{place}, " in said
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ('arch = "residual:0.5"', "'residual' wraps another architecture"),
+        ('arch = "transformer+amn"', "'amn' wraps nothing"),
+        ('loss = "mse,stop=2"\nepochs = 4', "no loss acts at epoch 3"),
+        ('inputs = "drop:0.1,start=0"', "'start' must be >= 1"),
+        (
+            '[[variants.bad.stages]]\nname = "a"\nepochs = 1\n'
+            '[[variants.bad.stages]]\nname = "b"\nepochs = 1\narch = "transformer,layers=3"',
+            "a stage changes the shape of the model",
+        ),
+    ],
+)
+def test_what_cannot_be_trained_is_told_before_it_is_tried(text: str, said: str, lvm: Lvm, small: Path) -> None:
+    Path("registry.toml").write_text(f'[variants.bad]\n{text}\n[gates.odd]\nA = {{ margn = ">= 1" }}\n')
+    checked = lvm("check", status=1).stdout
+    assert said in checked
+    assert "unknown figure 'margn'" in checked
+    assert said in lvm("run", "bad", "--data", small, status=2).stderr
+    assert not Path("runs").exists() or not list(Path("runs").iterdir())
+
+
+def test_the_shipped_registry_beside_an_installed_lvm_is_no_second_one(lvm: Lvm) -> None:
+    (shipped,) = default_files()
+    Path("registry.toml").write_bytes(shipped.read_bytes())
+    assert "p1" in lvm("list", "variants").stdout
