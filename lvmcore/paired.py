@@ -65,7 +65,7 @@ def compare_paired(first: Run, second: Run) -> list[Difference]:
         pairs = {name: ours[f"{split}/{name}"] - theirs[f"{split}/{name}"] for name in names}
         statistics = Statistics(pairs, ours[f"{split}/article"], RESAMPLES)
         for name in names:
-            figure = statistics.figure(name)
+            figure = statistics.difference(name)
             if figure.value is not None:
                 mine, other = (float(np.nanmean(held[f"{split}/{name}"], dtype=np.float64)) for held in (ours, theirs))
                 found.append(Difference(split, name, mine, other, figure, _verdict(name, figure)))

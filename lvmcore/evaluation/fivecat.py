@@ -235,7 +235,7 @@ class Evaluator:
         found: dict[str, Any] = {cheat: {} for cheat in cheats}
         for pair in pairs:
             cheat, figure = pair.split(" ")
-            found[cheat][figure] = attrs.asdict(statistics.figure(pair))
+            found[cheat][figure] = attrs.asdict(statistics.difference(pair))
         return found
 
     def _filter(self) -> tuple[type, Predict] | tuple[None, None]:

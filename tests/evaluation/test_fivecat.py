@@ -209,3 +209,17 @@ def test_the_standard_error_is_that_of_the_linearised_ratio() -> None:
     residual = ((sums - ratio * counts) ** 2).sum()
     assert estimate.error == pytest.approx(np.sqrt(30 / 29 * residual) / counts.sum())
     assert estimate.values.std() == pytest.approx(estimate.error, rel=0.2)
+
+
+def test_a_difference_in_a_handful_of_articles_can_not_be_told() -> None:
+    group = np.repeat(np.arange(100), 20)
+    for articles, told in ((4, False), (5, False), (6, True)):
+        column = np.zeros(2000)
+        column[[article * 20 for article in range(articles)]] = 1
+        statistics = Statistics({"x": column}, group, resamples=1000)
+        assert statistics.figure("x").low != 0
+        figure = statistics.difference("x")
+        assert (figure.low > 0) is told  # pyright: ignore
+        assert figure.value == pytest.approx(articles / 2000)
+    few = Statistics({"x": np.arange(1.0, 6.0)}, np.arange(5), resamples=1000)
+    assert few.difference("x") == few.figure("x")  # a corpus of five articles is as large as it is
