@@ -71,6 +71,21 @@ def mistakes(
         yield problem
 
 
+def idle(variant: Variant, registry: Registry) -> list[str]:
+    """Losses and inputs that act in no epoch, as where `--epochs` ends the run before they start."""
+    acting: dict[str, bool] = {}
+    epoch = 0
+    for stage in variant.plan:
+        schedules = {term.label: term.schedule.strength for term in Objective.of(stage.loss, registry).terms}
+        inputs = parse(stage.inputs)
+        schedules |= {label: Schedule.of(term).factor for label, term in zip(inputs.labels, inputs.terms, strict=True)}
+        epochs = range(epoch + 1, epoch + stage.epochs + 1)
+        for label, strength in schedules.items():
+            acting[label] = acting.get(label, False) or any(strength(number) > 0 for number in epochs)
+        epoch += stage.epochs
+    return [label for label, acts in acting.items() if not acts]
+
+
 def _buildable(variant: Variant, registry: Registry) -> None:
     """Build the models of all stages, small and without memory, and ask each stage's loss for its terms."""
     epoch, model = 0, None

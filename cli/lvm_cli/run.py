@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +27,7 @@ from lvmcore.expression import Term
 from lvmcore.plugins import CORE
 from lvmcore.registry import Registry
 from lvmcore.runs import Run, command_line
-from lvmcore.variants import BASE, BEST
+from lvmcore.variants import BASE, BEST, Variant
 
 
 @click.command("run")
@@ -102,14 +103,13 @@ def command(
         catalogue = open_catalogue(registry, registries)
         named = catalogue.variant(variant or BASE)
         chosen = named.override(overrides)
-        from lvmcore.soundness import mistakes
+        from lvmcore.soundness import idle, mistakes
 
         given = {key: value for key, value in overrides.items() if value is not None}
         for mistake in mistakes(chosen, registry, catalogue, without=given):
             raise mistake
-        if ignored := overrides_by_stages(chosen.stages, overrides):
-            said = f" stages set their own {', '.join(ignored)}; the option acts where they don't"
-            out.print(Text.assemble(("note:", "yellow"), said))
+        for said in _notes(named, chosen, overrides, idle(chosen, registry)):
+            out.print(Text.assemble(("note:", "yellow"), f" {said}"))
         from lvm_cli.progress import Display
         from lvmcore.experiment import Experiment
         from lvmcore.trainer import Conditions
@@ -149,6 +149,16 @@ def _stopped(run: Run) -> LvmError:
         where=str(run.path),
         fix=f"lvm eval {run.path} evaluates its best weights so far",
     )
+
+
+def _notes(named: Variant, chosen: Variant, overrides: dict[str, Any], idle: list[str]) -> Iterator[str]:
+    """What the command line has done to a variant that one may not have meant."""
+    if ignored := overrides_by_stages(chosen.stages, overrides):
+        yield f"stages set their own {', '.join(ignored)}; the option acts where they don't"
+    if dropped := [stage.name for stage in named.stages if stage.name not in {one.name for one in chosen.stages}]:
+        yield f"no epoch is left for stage {', '.join(dropped)}"
+    if idle:
+        yield f"in {chosen.epochs} epochs these never act: {', '.join(idle)}"
 
 
 def overrides_by_stages(stages: tuple[Any, ...], overrides: dict[str, Any]) -> list[str]:
