@@ -158,7 +158,7 @@ def _notes(named: Variant, chosen: Variant, overrides: dict[str, Any], idle: lis
     if dropped := [stage.name for stage in named.stages if stage.name not in {one.name for one in chosen.stages}]:
         yield f"no epoch is left for stage {', '.join(dropped)}"
     if idle:
-        yield f"in {chosen.epochs} epochs these never act: {', '.join(idle)}"
+        yield f"in {chosen.epochs} epoch{'s' * (chosen.epochs != 1)} these never act: {', '.join(idle)}"
 
 
 def overrides_by_stages(stages: tuple[Any, ...], overrides: dict[str, Any]) -> list[str]:

@@ -166,6 +166,6 @@ def test_only_a_whole_evaluation_on_its_own_corpus_replaces_a_runs_figures(
 def test_what_a_shorter_run_leaves_out_is_noted(lvm: Lvm, small: Path) -> None:
     words = ("--size", "toy", "--data", small)
     said = lvm("run", "p3", "--epochs", "1", *words).stdout
-    assert "note: in 1 epochs these never act: dir, fut, drop" in said
+    assert "note: in 1 epoch these never act: dir, fut, drop" in said
     assert "note: no epoch is left for stage A" in lvm("run", "p5", "--epochs", "2", *words).stdout
     assert "note:" not in lvm("run", "p1", "--epochs", "1", *words).stdout
