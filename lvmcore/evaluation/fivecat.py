@@ -125,7 +125,7 @@ class Evaluator:
             "context": self.settings.context,
             "max_windows": self.settings.max_windows,
             "empty_splits": [split for split in self.settings.splits if split not in self.windows],
-            "warnings": [*self.notes, *said, *left_out, *faults],
+            "warnings": list(dict.fromkeys([*self.notes, *said, *left_out, *faults])),  # each once
             **self._judged(own, columns, cheats),
             "yardsticks": {name: self._judged(found, compared, cheats) for name, (found, compared) in others.items()},
         }

@@ -26,6 +26,6 @@ def remarks(name: str, split: str, columns: Columns, statistics: Statistics) -> 
         yield f"{name} answers the same on {split} whatever the context"
     if not statistics.resamples or statistics.articles < FEW:  # of which the evaluation says so as a whole
         return
-    for figure in ("low", "normal", "high"):
-        if 0 < (articles := statistics.articles_with(f"E/{figure}")) < FEW:
-            yield f"{figure} coherence on {split} is met in {articles} articles: its interval covers less than 95 %"
+    met = {figure: statistics.articles_with(f"E/{figure}") for figure in ("low", "normal", "high")}
+    if few := ", ".join(f"{figure} {articles}" for figure, articles in met.items() if 0 < articles < FEW):
+        yield f"{split}: bins of E that fewer than {FEW} articles meet ({few}); their intervals cover less often than 95 %"
