@@ -28,4 +28,5 @@ def remarks(name: str, split: str, columns: Columns, statistics: Statistics) -> 
         return
     met = {figure: statistics.articles_with(f"E/{figure}") for figure in ("low", "normal", "high")}
     if few := ", ".join(f"{figure} {articles}" for figure, articles in met.items() if 0 < articles < FEW):
-        yield f"{split}: bins of E that fewer than {FEW} articles meet ({few}); their intervals cover less often than 95 %"
+        said = f"{split}: bins of E that fewer than {FEW} articles meet ({few})"
+        yield f"{said}; their intervals cover less often than 95 %"
