@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from typing import Self
 
 import torch
@@ -42,5 +43,26 @@ class StackedLstm(nn.Module):
             self.lstm.get_parameter("weight_ih_l0").mul_(shape.dim**0.5)
 
     def forward(self, context: Tensor) -> Tensor:
-        states, _ = self.lstm(context)  # (B, C, hidden)
-        return self.head(states[:, -1])  # (B, D)
+        return self.head(self._states(context)[:, -1])  # (B, D)
+
+    def _states(self, context: Tensor) -> Tensor:
+        """The last layer's state at every row (B, C, hidden)."""
+        if torch.is_autocast_enabled("cpu") and not _autocasts():
+            with torch.autocast("cpu", enabled=False):
+                return self.lstm(context.float())[0]
+        return self.lstm(context)[0]
+
+
+@cache
+def _autocasts() -> bool:
+    """Whether torch's LSTM runs in bf16 on this processor.
+
+    It leaves autocast's choice to oneDNN, which has no such LSTM for processors without AVX-512, and fails there.
+    """
+    smallest = nn.LSTM(1, 1, device="meta").to_empty(device="cpu")  # draws no random numbers
+    try:
+        with torch.no_grad(), torch.autocast("cpu", torch.bfloat16):
+            smallest(torch.zeros(1, 1, 1))
+    except RuntimeError:
+        return False
+    return True

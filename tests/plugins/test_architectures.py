@@ -325,6 +325,21 @@ def test_every_architecture_computes_in_bf16(registry: Registry) -> None:
         torch.testing.assert_close(found, model(CONTEXTS), atol=0.1, rtol=0.1)
 
 
+def test_an_lstm_keeps_to_float32_where_the_processor_has_none_in_bf16(
+    registry: Registry, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    model = toy("lstm", registry)
+    states: list[Tensor] = []
+    model.get_submodule("architecture.head").register_forward_pre_hook(lambda _, inputs: states.append(inputs[0]))
+    monkeypatch.setattr("lvm_architectures.lstm._autocasts", lambda: False)
+    model(CONTEXTS)
+    with torch.autocast("cpu", torch.bfloat16):
+        model(CONTEXTS.bfloat16())  # an input before it may have computed in bf16
+    plain, autocast = states
+    assert autocast.dtype == torch.float32
+    torch.testing.assert_close(autocast, plain, atol=0.02, rtol=0.02)
+
+
 def test_the_amn_does_not_see_the_order_of_its_context_and_the_transformer_does(registry: Registry) -> None:
     for arch, blind in (("amn", True), ("transformer", False)):
         model = toy(arch, registry)
