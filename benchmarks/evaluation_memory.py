@@ -26,8 +26,9 @@ import torch
 
 from lvmcore.catalogue import default_files, load_catalogue
 from lvmcore.corpus import Corpus, CorpusInfo, save_corpus
-from lvmcore.evaluation.fivecat import Evaluator, Settings, save_columns
+from lvmcore.evaluation.evaluator import Evaluator, save_columns
 from lvmcore.evaluation.predictors import predictor_of_model
+from lvmcore.evaluation.settings import Settings
 from lvmcore.model import build_model
 from lvmcore.plugins import Plugins
 from lvmcore.precision import processor_name

@@ -35,7 +35,7 @@ from torch import Tensor
 
 from lvmcore.corpora import open_corpus
 from lvmcore.corpus import Corpus, Windows
-from lvmcore.evaluation.evaluate import BATCH, columns_of
+from lvmcore.evaluation.measurement import BATCH, columns_of
 from lvmcore.evaluation.predictors import FILTER, predictor_of_model, yardstick
 from lvmcore.model import LatentVectorModel, build_model
 from lvmcore.plugins import Plugins

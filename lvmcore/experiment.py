@@ -15,8 +15,9 @@ from lvmcore.catalogue import Catalogue
 from lvmcore.corpora import open_corpus
 from lvmcore.corpus import Corpus
 from lvmcore.errors import LvmError, because
-from lvmcore.evaluation.fivecat import CAUSAL, Evaluation, Evaluator, Settings, profile_of, save_columns
+from lvmcore.evaluation.evaluator import CAUSAL, Evaluation, Evaluator, profile_of, save_columns
 from lvmcore.evaluation.predictors import predictor_of_model
+from lvmcore.evaluation.settings import Settings
 from lvmcore.model import LatentVectorModel
 from lvmcore.precision import processor_name, resolve
 from lvmcore.registry import Registry

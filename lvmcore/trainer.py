@@ -13,7 +13,7 @@ from torch.optim.lr_scheduler import LRScheduler, ReduceLROnPlateau
 
 from lvmcore.collapse import CollapseWatch
 from lvmcore.corpus import Batch, Corpus
-from lvmcore.evaluation.evaluate import validate
+from lvmcore.evaluation.measurement import validate
 from lvmcore.model import LatentVectorModel, build_model, load_model, rebuilt, save_model
 from lvmcore.objective import Value, gradient_norms, total
 from lvmcore.precision import autocast

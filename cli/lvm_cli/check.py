@@ -127,7 +127,7 @@ def _plugins(registry: Registry) -> str:
 
 def _variants(registry: Registry, registries: tuple[Path, ...]) -> str:
     """Every variant's expressions name components and options that exist."""
-    from lvmcore.evaluation.fivecat import profile_of
+    from lvmcore.evaluation.evaluator import profile_of
     from lvmcore.soundness import mistakes
     from lvmcore.trainer import CONTEXT
 
@@ -161,8 +161,9 @@ def _corpora(registry: Registry) -> str:
 def _evaluator(registry: Registry, registries: tuple[Path, ...]) -> str:
     """On the default corpus the oracle finds every target and the copier finds none of them first."""
     from lvmcore.corpora import open_corpus
-    from lvmcore.evaluation.fivecat import Settings, evaluate
+    from lvmcore.evaluation.evaluator import evaluate
     from lvmcore.evaluation.predictors import yardstick
+    from lvmcore.evaluation.settings import Settings
 
     catalogue = open_catalogue(registry, registries)
     corpus = open_corpus(catalogue.variant("base").data, registry)

@@ -25,7 +25,7 @@ from lvmcore.runs import DEFAULT_PROTOCOL, Run, all_runs
 
 if TYPE_CHECKING:
     from lvmcore.corpus import Corpus
-    from lvmcore.evaluation.evaluate import Predictor
+    from lvmcore.evaluation.measurement import Predictor
     from lvmcore.registry import Registry
 
 SPLITS = ("train", "val", "ood")
@@ -78,7 +78,8 @@ def command(
     """
     from lvm_cli.progress import WindowsBar
     from lvmcore.corpora import open_corpus
-    from lvmcore.evaluation.fivecat import Evaluator, Settings, save_columns
+    from lvmcore.evaluation.evaluator import Evaluator, save_columns
+    from lvmcore.evaluation.settings import Settings
 
     registry = open_registry(files, without)
     catalogue = open_catalogue(registry, registries)

@@ -15,8 +15,9 @@ from typing import Any
 
 from lvmcore.catalogue import default_files, load_catalogue
 from lvmcore.corpora import open_corpus
-from lvmcore.evaluation.fivecat import Evaluator, Settings
+from lvmcore.evaluation.evaluator import Evaluator
 from lvmcore.evaluation.predictors import yardstick
+from lvmcore.evaluation.settings import Settings
 from lvmcore.experiment import Experiment
 from lvmcore.plugins import Plugins
 from lvmcore.registry import Registry

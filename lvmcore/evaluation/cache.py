@@ -16,12 +16,12 @@ import safetensors
 import safetensors.numpy
 
 from lvmcore.errors import LvmError
+from lvmcore.evaluation.settings import Settings
 from lvmcore.files import to_json, write_whole
 from lvmcore.registry import Registered
 
 if TYPE_CHECKING:
     from lvmcore.evaluation.checks import Check
-    from lvmcore.evaluation.fivecat import Settings
 
 Found = tuple[dict[str, Any], dict[str, dict[str, np.ndarray]]]
 """A document and its per-window figures by split."""

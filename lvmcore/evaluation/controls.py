@@ -11,10 +11,11 @@ import torch
 from lvmcore.catalogue import Catalogue
 from lvmcore.corpora import open_corpus
 from lvmcore.corpus import Corpus
-from lvmcore.evaluation.evaluate import BATCH, Predictor, columns_of, evaluation_windows, measured, statistics_of
-from lvmcore.evaluation.fivecat import CAUSAL, Evaluator, Settings
+from lvmcore.evaluation.evaluator import CAUSAL, Evaluator
+from lvmcore.evaluation.measurement import Predictor, columns_of, evaluation_windows, measured, statistics_of
 from lvmcore.evaluation.predictors import FILTER, ORACLE, yardstick
 from lvmcore.evaluation.protocols import FIVECAT
+from lvmcore.evaluation.settings import BATCH, Settings
 from lvmcore.evaluation.statistics import figures
 from lvmcore.plugins import CORE
 from lvmcore.registry import Registry

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from lvmcore.corpus import Corpus
-from lvmcore.evaluation.evaluate import Predictor
+from lvmcore.evaluation.measurement import Predictor
 from lvmcore.expression import parse_one
 from lvmcore.precision import autocast
 from lvmcore.registry import Registered, Registry

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from lvmcore.evaluation.ablations import NAMES
-from lvmcore.evaluation.evaluate import Columns
+from lvmcore.evaluation.measurement import Columns
 from lvmcore.evaluation.statistics import FEW, Statistics
 
 _TINY = 1e-6

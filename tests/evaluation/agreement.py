@@ -28,7 +28,7 @@ from lvmcore.corpora import open_corpus
 from lvmcore.corpus import SPLITS, Corpus
 from lvmcore.evaluation.ablations import permutations
 from lvmcore.evaluation.content import ContentKeys
-from lvmcore.evaluation.evaluate import (
+from lvmcore.evaluation.measurement import (
     Columns,
     Predictor,
     columns_of,

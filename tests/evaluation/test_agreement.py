@@ -31,7 +31,7 @@ from torch import Tensor
 from lvmcore.corpus import Corpus, CorpusInfo
 from lvmcore.evaluation.ablations import permutations
 from lvmcore.evaluation.content import ContentKeys
-from lvmcore.evaluation.evaluate import Predictor
+from lvmcore.evaluation.measurement import Predictor
 from lvmcore.evaluation.predictors import yardstick
 from lvmcore.evaluation.protocols import FIVECAT, FIVECAT_2025, Protocol
 from lvmcore.registry import Registry

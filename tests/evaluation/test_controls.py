@@ -11,8 +11,8 @@ from lvmcore.catalogue import Catalogue
 from lvmcore.corpora import open_corpus
 from lvmcore.evaluation import controls, direction
 from lvmcore.evaluation.controls import Documents
-from lvmcore.evaluation.evaluate import columns_of, evaluation_windows, statistics_of
-from lvmcore.evaluation.fivecat import CAUSAL
+from lvmcore.evaluation.evaluator import CAUSAL
+from lvmcore.evaluation.measurement import columns_of, evaluation_windows, statistics_of
 from lvmcore.evaluation.predictors import yardstick
 from lvmcore.experiment import Experiment
 from lvmcore.registry import Registry

@@ -11,9 +11,10 @@ import torch
 from lvmcore.catalogue import Catalogue
 from lvmcore.corpus import Corpus, CorpusInfo
 from lvmcore.errors import LvmError
-from lvmcore.evaluation.evaluate import Predictor
-from lvmcore.evaluation.fivecat import Settings, evaluate
+from lvmcore.evaluation.evaluator import evaluate
+from lvmcore.evaluation.measurement import Predictor
 from lvmcore.evaluation.predictors import yardstick
+from lvmcore.evaluation.settings import Settings
 from lvmcore.evaluation.statistics import Statistics
 from lvmcore.registry import Registry
 

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from lvmcore.catalogue import Catalogue
 from lvmcore.errors import LvmError
-from lvmcore.evaluation.fivecat import profile_of
+from lvmcore.evaluation.evaluator import profile_of
 from lvmcore.evaluation.gates import judge, require_known
 from lvmcore.evaluation.protocols import FIVECAT
 from lvmcore.registry import Registry

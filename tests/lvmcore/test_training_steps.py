@@ -14,7 +14,7 @@ from training import train
 from lvmcore import hookimpl
 from lvmcore.catalogue import Catalogue
 from lvmcore.corpus import Corpus
-from lvmcore.evaluation.evaluate import validate
+from lvmcore.evaluation.measurement import validate
 from lvmcore.model import load_model
 from lvmcore.registry import Registry
 from lvmcore.runs import Run

@@ -17,8 +17,8 @@ from lvmcore.errors import LvmError, because, strict
 from lvmcore.evaluation.cache import Found, YardstickCache
 from lvmcore.evaluation.checks import checks_of, report
 from lvmcore.evaluation.chunk import Predict
-from lvmcore.evaluation.evaluate import (
-    BATCH,
+from lvmcore.evaluation.gates import COMPARED, judge, require_known
+from lvmcore.evaluation.measurement import (
     Columns,
     Predictor,
     columns_of,
@@ -26,11 +26,11 @@ from lvmcore.evaluation.evaluate import (
     measured,
     statistics_of,
 )
-from lvmcore.evaluation.gates import COMPARED, judge, require_known
 from lvmcore.evaluation.predictors import FILTER, is_oracle, yardstick, yardsticks
 from lvmcore.evaluation.protocols import FIVECAT, Protocol, protocol_of
 from lvmcore.evaluation.remarks import remarks
 from lvmcore.evaluation.result import SCHEMA
+from lvmcore.evaluation.settings import Settings
 from lvmcore.evaluation.statistics import FEW
 from lvmcore.expression import Term
 from lvmcore.files import write_whole
@@ -40,20 +40,6 @@ from lvmcore.rules import Gate
 
 CAUSAL = "causal"
 """The profile that is printed beside whichever was asked for."""
-
-
-@attrs.frozen(kw_only=True)
-class Settings:
-    """How to evaluate."""
-
-    protocol: str = "5cat"
-    splits: tuple[str, ...] = ("val", "ood")
-    profile: str = "table"
-    context: int = 5
-    max_windows: int | None = None
-    batch_size: int = BATCH
-    seed: int = 0
-    yardsticks: bool = True
 
 
 @attrs.frozen

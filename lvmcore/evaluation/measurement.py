@@ -15,9 +15,8 @@ from lvmcore.evaluation.chunk import Chunk, Predict
 from lvmcore.evaluation.content import ContentKeys
 from lvmcore.evaluation.protocols import FIVECAT, Protocol, Test
 from lvmcore.evaluation.result import Measured, SplitResult
+from lvmcore.evaluation.settings import BATCH
 from lvmcore.evaluation.statistics import Figure, Statistics
-
-BATCH = 512
 
 Columns = dict[str, np.ndarray]
 """Per-window figures by name, such as `A/+1` or `C/shuffle`: (W,) float32, NaN where not measurable."""

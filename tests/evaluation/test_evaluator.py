@@ -19,9 +19,10 @@ from lvmcore.corpus import Corpus
 from lvmcore.evaluation.ablations import permutations
 from lvmcore.evaluation.cache import cache_folder
 from lvmcore.evaluation.content import ContentKeys
-from lvmcore.evaluation.evaluate import Predictor, columns_of
-from lvmcore.evaluation.fivecat import Evaluator, Settings
+from lvmcore.evaluation.evaluator import Evaluator
+from lvmcore.evaluation.measurement import Predictor, columns_of
 from lvmcore.evaluation.predictors import yardstick
+from lvmcore.evaluation.settings import Settings
 from lvmcore.evaluation.statistics import Statistics, figures
 from lvmcore.registry import Registry
 
