@@ -1,0 +1,130 @@
+"""How often do the intervals of an evaluation's own figures cover the truth? Corpora drawn from real articles.
+
+    python benchmarks/interval_coverage_on_text.py [--data wiki] [--model ridge] [--corpora 500] [--json]
+
+The VAL and OOD articles of a corpus are taken for all the articles that there are, so that the truth of every figure
+is its mean over them. Each simulated corpus draws articles from them with replacement, and goes the way of an
+evaluation: the margin's rival is the drawn corpus's own, and the paired differences are from `filter`.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+
+import attrs
+import numpy as np
+
+from lvmcore.corpora import open_corpus
+from lvmcore.evaluation import offsets
+from lvmcore.evaluation.measurement import Columns, columns_of, evaluation_windows
+from lvmcore.evaluation.predictors import FILTER, yardstick
+from lvmcore.evaluation.statistics import RESAMPLES, Figure, Statistics
+from lvmcore.plugins import Plugins
+from lvmcore.registry import Registry
+
+ARTICLES = (8, 20, 50, 100)
+CONTEXT = 5
+SHOWN = {
+    "cosine": "cosine",
+    "A/margin": "margin",
+    "A/margin_last": "margin over the last row",
+    "A/gain": "gain",
+    "A/direction": "direction",
+    "B/all/r1": "R@1",
+    "B/all/r5": "R@5",
+    "B/unseen/r5": "R@5, unseen rows",
+    "B/unseen/mrr": "MRR, unseen rows",
+    "C/shuffle": "shuffle",
+    "C/reverse": "reverse",
+    "C/leave_one_out": "leave one out",
+    "C/foreign": "foreign",
+    "D/score": "rollout",
+    "E/low": "cosine, low bin",
+    "E/normal": "cosine, normal bin",
+    "E/normal/gain": "gain, normal bin",
+}
+PAIRED = {"B/unseen/r5": "R@5, unseen rows, less filter's", "D/score": "rollout, less filter's"}
+BETWEEN = "normal bin, one corpus less another"
+
+
+@attrs.frozen(eq=False)
+class Population:
+    """Per-window figures of all articles there are, and the windows of each article."""
+
+    columns: Columns
+    windows: list[np.ndarray]
+
+    def draw(self, random: np.random.Generator, articles: int, seed: int) -> Statistics:
+        """A corpus of so many articles."""
+        drawn = [self.windows[i] for i in random.integers(0, len(self.windows), articles)]
+        rows = np.concatenate(drawn)
+        group = np.repeat(np.arange(articles), [len(found) for found in drawn])
+        columns = {name: column[rows] for name, column in self.columns.items()}
+        columns["A/margin"] = offsets.margin(columns)
+        return Statistics(columns, group, RESAMPLES, seed)
+
+    def truth(self, name: str) -> float:
+        return float(np.nanmean(self.columns[name], dtype=np.float64))
+
+
+def population(data: str, model: str) -> Population:
+    """A predictor's figures on every article of VAL and OOD."""
+    registry = Registry(Plugins())
+    corpus = open_corpus(data, registry)
+    own, baseline = (yardstick(name, corpus, registry, CONTEXT) for name in (model, FILTER))
+    found: list[Columns] = []
+    articles: list[np.ndarray] = []
+    for windows in evaluation_windows(corpus, ("val", "ood"), CONTEXT).values():
+        columns, theirs = (columns_of(each, windows, filter=baseline.predict) for each in (own, baseline))
+        columns |= {f"paired {name}": columns[name] - theirs[name] for name in PAIRED}
+        found.append(columns)
+        articles.append(corpus.article_of[windows.targets].numpy())
+    of_article = np.concatenate(articles)
+    columns = {name: np.concatenate([part[name] for part in found]) for name in found[0]}
+    columns["A/margin"] = offsets.margin(columns)
+    return Population(columns, [np.flatnonzero(of_article == article) for article in np.unique(of_article)])
+
+
+def holds(figure: Figure, truth: float) -> bool:
+    return figure.low is not None and figure.high is not None and figure.low <= truth <= figure.high
+
+
+def coverage(found: Population, articles: int, corpora: int) -> dict[str, float]:
+    """By figure, the share of corpora whose interval holds the truth, of those that have the figure."""
+    random = np.random.default_rng(17)
+    hits = {name: list[bool]() for name in (*SHOWN.values(), *PAIRED.values(), BETWEEN)}
+    for corpus in range(corpora):
+        statistics = found.draw(random, articles, seed=2 * corpus)
+        other = found.draw(random, articles, seed=2 * corpus + 1)
+        figures = {label: (statistics.figure(name), found.truth(name)) for name, label in SHOWN.items()}
+        for name, label in PAIRED.items():
+            figures[label] = statistics.difference(f"paired {name}"), found.truth(f"paired {name}")
+        between = statistics.estimate("E/normal").minus(other.estimate("E/normal"))
+        figures[BETWEEN] = between.figure(), 0.0
+        for label, (figure, truth) in figures.items():
+            if figure.value is not None:
+                hits[label].append(holds(figure, truth))
+    return {label: float(np.mean(held)) for label, held in hits.items()}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--data", default="wiki")
+    parser.add_argument("--model", default="ridge", help="a predictor that needs no training")
+    parser.add_argument("--corpora", type=int, default=500)
+    parser.add_argument("--json", action="store_true")
+    asked = parser.parse_args()
+    found = population(asked.data, asked.model)
+    table = {articles: coverage(found, articles, asked.corpora) for articles in ARTICLES}
+    if asked.json:
+        print(json.dumps(table, indent=1))
+        return
+    print("| figure | " + " | ".join(f"{articles} articles" for articles in ARTICLES) + " |")
+    print("|---" * (1 + len(ARTICLES)) + "|")
+    for label in table[ARTICLES[0]]:
+        print(f"| {label} | " + " | ".join(f"{row[label]:.3f}" for row in table.values()) + " |")
+
+
+if __name__ == "__main__":
+    main()
