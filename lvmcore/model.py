@@ -39,7 +39,8 @@ class Shape:
 class ScheduledInput(nn.Module):
     """An input encoding with the scheduled strength of its first option.
 
-    The strength is a buffer: it is saved with the weights, so that evaluation uses the number of training.
+    The strength is a buffer: it is saved with the weights, so that evaluation uses the number of training. An input
+    that does not act draws no random numbers: a run with one that begins later is, until then, the run without it.
     """
 
     strength: Tensor
@@ -54,7 +55,8 @@ class ScheduledInput(nn.Module):
         self.strength.fill_(self.value * self.schedule.factor(epoch))
 
     def forward(self, context: Tensor) -> Tensor:
-        return self.encoding(context, self.strength)
+        with torch.random.fork_rng(devices=[], enabled=not self.strength):
+            return self.encoding(context, self.strength)
 
 
 class LatentVectorModel(nn.Module):
@@ -122,7 +124,7 @@ def build_model(
         strength = next(iter(explicit(component).values()), "1")
         encoding = component.build(Shape(context, dim, channels))
         items.append(ScheduledInput(encoding, float(strength), schedule))
-        with torch.no_grad():
+        with torch.no_grad(), torch.random.fork_rng(devices=[]):  # an input changes no initial weight of what follows
             channels = items[-1](torch.zeros(1, context, channels)).shape[-1]
         input_terms.append(registry.explicit("input", term, component, explicit(schedule)))
 
@@ -167,11 +169,21 @@ def rebuilt(
             where=f"arch '{arch}', inputs '{inputs}'",
             expected="options that alter no tensor",
         )
-    state = model.state_dict(keep_vars=True)
-    weights = {name: held for name, held in state.items() if name in own or name.startswith("architecture.")}
-    # the very Parameter objects, so that the optimizer keeps its moments; strengths of inputs follow their schedules
-    other.load_state_dict(weights, assign=True, strict=False)
+    # the very Parameter objects, so that the optimizer keeps its moments
+    other.load_state_dict(_weights(model), assign=True, strict=False)
     return other.train(model.training)
+
+
+def restore(model: LatentVectorModel, other: LatentVectorModel) -> None:
+    """Take the weights of another model of the same shapes, whose recipe may be that of an earlier stage."""
+    model.load_state_dict(_weights(other), strict=False)
+
+
+def _weights(model: LatentVectorModel) -> dict[str, Tensor]:
+    """All but the strengths of inputs, which follow their schedules."""
+    own = dict(model.named_parameters())
+    state = model.state_dict(keep_vars=True)
+    return {name: held for name, held in state.items() if name in own or name.startswith("architecture.")}
 
 
 def save_model(path: Path, model: LatentVectorModel, about: dict[str, Any]) -> None:

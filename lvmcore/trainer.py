@@ -14,7 +14,7 @@ from torch.optim.lr_scheduler import LRScheduler, ReduceLROnPlateau
 from lvmcore.collapse import CollapseWatch
 from lvmcore.corpus import Batch, Corpus
 from lvmcore.evaluation.measurement import validate
-from lvmcore.model import LatentVectorModel, build_model, load_model, rebuilt, save_model
+from lvmcore.model import LatentVectorModel, build_model, load_model, rebuilt, restore, save_model
 from lvmcore.objective import Value, gradient_norms, total
 from lvmcore.precision import autocast
 from lvmcore.records import EpochRecord
@@ -234,7 +234,7 @@ class Trainer:
     def _roll_back(self) -> None:
         """After a collapse: the best weights, no moments, half the learning rate."""
         if best := self._best_model():
-            self.model.load_state_dict(best.state_dict())
+            restore(self.model, best)
         self.optimizer.state.clear()
         if isinstance(self.schedule, ReduceLROnPlateau):
             for group in self.optimizer.param_groups:

@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import shlex
 import shutil
 import subprocess
@@ -27,7 +28,9 @@ from typing import Any
 
 import attrs
 
-RESULTS = Path(__file__).parent / "results"
+HERE = Path(__file__).parent
+RESULTS = HERE / "results"
+GROUPS = ("wiki", "scan", "apart", "novels")
 ROWS = (
     "p1", "p2", "p3", "p4", "p5", "v3-directional", "directional-fix", "amn-790k", "amn-584k-fresh",
     "transformer-optimized", "p5-retry-005", "p5-retry-010", "p5.1", "p6b", "p7", "p8", "lstm", "gru",
@@ -99,15 +102,16 @@ def scan() -> Iterator[Unit]:
 
 
 def apart() -> Iterator[Unit]:
-    """P3 with its guards alone and with its `drop` alone, and P3 and P4 where nothing is stopped, for 12 epochs."""
+    """Where nothing is stopped: P1 for its 20 epochs; P3, its guards alone, its `drop` alone, and P4 for 12."""
     for label, variant, options in (
-        ("p3", "p3", ()),
-        ("p3-guards-alone", "p3", ("--inputs", "")),
-        ("p3-drop-alone", "p3", ("--loss", "mse")),
-        ("p4", "p4", ()),
+        ("p1", "p1", ()),
+        ("p3", "p3", ("--epochs", "12")),
+        ("p3-guards-alone", "p3", ("--inputs", "", "--epochs", "12")),
+        ("p3-drop-alone", "p3", ("--loss", "mse", "--epochs", "12")),
+        ("p4", "p4", ("--epochs", "12")),
     ):
         for seed in (0, 1, 2):
-            going_on = (*options, "--epochs", "12", "--on-collapse", "continue")
+            going_on = (*options, "--on-collapse", "continue")
             yield Unit(group="apart", label=label, variant=variant, data="wiki", seed=seed, options=going_on)
 
 
@@ -116,7 +120,7 @@ def narrowed(variant: str) -> tuple[str, ...]:
 
     arch = load_catalogue(default_files()).variant(variant).arch
     if variant == "p5.1":  # its stages name the architecture themselves
-        return ("--registry", "examples/reproduction/smaller.toml")
+        return ("--registry", os.path.relpath(HERE / "smaller.toml"))
     return ("--arch", SMALLER[arch]) if arch in SMALLER else ()
 
 
@@ -130,8 +134,11 @@ def carry_out(unit: Unit, keep: Path | None) -> None:
         if keep:
             shutil.copytree(folder, keep / unit.group / unit.folder.name)
         slim(folder, unit)
+        partly = RESULTS / f".{unit.group}-{unit.folder.name}.part"  # so that a folder that is there is whole
+        shutil.rmtree(partly, ignore_errors=True)
+        shutil.copytree(folder, partly)
         unit.folder.parent.mkdir(parents=True, exist_ok=True)
-        shutil.copytree(folder, unit.folder)
+        partly.rename(unit.folder)
     finally:
         shutil.rmtree(scratch)
 
@@ -160,10 +167,12 @@ def write(file: Path, document: dict[str, Any]) -> None:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--novels", metavar="FILE", help="a second, larger corpus; run at a smaller width, one seed")
-    parser.add_argument("--only", metavar="GROUP", help="wiki, scan, apart or novels")
+    parser.add_argument("--only", choices=GROUPS, help="a part of them")
     parser.add_argument("--keep", metavar="DIR", type=Path, help="keep the run folders, weights and all")
     parser.add_argument("--list", action="store_true", help="say what is done and what is not")
     asked = parser.parse_args()
+    if asked.only == "novels" and not asked.novels:
+        parser.error("--only novels needs --novels FILE")
     chosen = [unit for unit in units(asked.novels) if asked.only in (None, unit.group)]
     for number, unit in enumerate(chosen, 1):
         done = unit.folder.is_dir()
@@ -171,7 +180,10 @@ def main() -> None:
             state = "done" if done else "to do"
             print(f"{number}/{len(chosen)} {state:>5}  lvm run {shlex.join(unit.words)}", flush=True)
         if not done and not asked.list:
-            carry_out(unit, asked.keep)
+            try:
+                carry_out(unit, asked.keep)
+            except subprocess.CalledProcessError as failed:  # lvm has said what is wrong
+                sys.exit(failed.returncode)
 
 
 if __name__ == "__main__":

@@ -18,7 +18,7 @@ from lvmcore.plugins import Plugin, Plugins
 from lvmcore.registry import Registered, Registry
 from lvmcore.runs import Run
 from lvmcore.trainer import Trainer
-from lvmcore.variants import BEST, Variant
+from lvmcore.variants import BEST, Stage, Variant
 
 
 @pytest.fixture
@@ -131,8 +131,9 @@ def test_what_to_do_on_a_collapse_is_the_users_choice(
         assert records[3]["lr"] == pytest.approx(records[2]["lr"] / 2)
 
 
+@pytest.mark.parametrize("inputs", [None, "drop:0.1"])
 def test_a_rollback_goes_on_from_the_best_weights_without_moments(
-    variant: Variant, corpus: Corpus, tmp_path: Path
+    inputs: str | None, variant: Variant, corpus: Corpus, tmp_path: Path
 ) -> None:
     registry, seen = poisoned(3, 10.0), []
 
@@ -148,7 +149,8 @@ def test_a_rollback_goes_on_from_the_best_weights_without_moments(
                 seen.append(all(torch.equal(own[name], best[name]) for name in best))
                 seen.append(len(self.trainer.optimizer.state))
 
-    variant = attrs.evolve(variant, loss="poison", epochs=4, lr=1e-2)
+    stages = (Stage(name="A", epochs=2), Stage(name="B", epochs=2, inputs=inputs))  # the best weights are of stage A
+    variant = attrs.evolve(variant, loss="poison", epochs=4, lr=1e-2, stages=stages)
     train(variant, corpus, registry, tmp_path, listener=Listener, on_collapse="rollback")
     assert seen == [True, 0]
 

@@ -88,6 +88,23 @@ def test_an_input_before_its_start_does_nothing(registry: Registry) -> None:
     assert acts == [False, False, True, True, False]
 
 
+def test_an_input_draws_no_random_numbers_where_it_does_not_act(registry: Registry) -> None:
+    for found in registry.all("input"):
+        module = inputs(f"{found.name},start=2", registry).train()
+        torch.manual_seed(0)
+        state = torch.get_rng_state()
+        module(CONTEXTS)
+        assert torch.equal(torch.get_rng_state(), state), found.name
+
+
+def test_an_input_that_adds_no_channel_leaves_the_first_weights_alone(registry: Registry) -> None:
+    torch.manual_seed(0)
+    plain = build_model("transformer", "", 8, 5, registry, "toy").state_dict()
+    torch.manual_seed(0)
+    other = build_model("transformer", "drop:0.5+last-noise", 8, 5, registry, "toy").state_dict()
+    assert all(torch.equal(other[name], weight) for name, weight in plain.items())
+
+
 def test_every_input_keeps_the_rows_and_leaves_evaluation_alone(registry: Registry) -> None:
     seen = 0
     for found in registry.all("input"):
