@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 import attrs
 import numpy as np
 import safetensors.numpy
 
 from lvmcore.errors import LvmError
-from lvmcore.evaluation.statistics import RESAMPLES, Figure, Statistics
+from lvmcore.evaluation.statistics import FEW, RESAMPLES, Figure, Statistics, few_articles
 from lvmcore.rules import ROUNDING
 from lvmcore.runs import Run
 
@@ -48,6 +50,8 @@ class Difference:
     difference: Figure
     verdict: str
     """better, worse or can't tell: of the first run"""
+    articles: int
+    """of the split"""
 
 
 def compare_paired(first: Run, second: Run) -> list[Difference]:
@@ -67,9 +71,17 @@ def compare_paired(first: Run, second: Run) -> list[Difference]:
         for name in names:
             figure = statistics.difference(name)
             if figure.value is not None:
-                mine, other = (float(np.nanmean(held[f"{split}/{name}"], dtype=np.float64)) for held in (ours, theirs))
-                found.append(Difference(split, name, mine, other, figure, _verdict(name, figure)))
+                both = ~np.isnan(pairs[name])
+                mine, other = (float(held[f"{split}/{name}"][both].mean(dtype=np.float64)) for held in (ours, theirs))
+                verdict = _verdict(name, figure)
+                found.append(Difference(split, name, mine, other, figure, verdict, statistics.articles))
     return found
+
+
+def warnings_of(differences: Iterable[Difference]) -> list[str]:
+    """What to be careful about: splits of few articles."""
+    few = {one.split: one.articles for one in differences if one.articles < FEW}
+    return [few_articles(split, articles) for split, articles in few.items()]
 
 
 def _verdict(name: str, figure: Figure) -> str:

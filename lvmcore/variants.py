@@ -102,8 +102,20 @@ class Variant:
         return SettledStage(**(shared | course | given))
 
     def override(self, settings: Mapping[str, Any]) -> Variant:
-        """The same variant with settings from the command line; `epochs` scales the stages in proportion."""
+        """The same variant with settings from the command line; `epochs` scales the stages in proportion.
+
+        Raises:
+            LvmError: a setting that is out of range, or that every stage has its own of.
+        """
         changed = {key: value for key, value in settings.items() if value is not None}
+        for key in changed.keys() & set(STAGED):
+            if self.stages and all(getattr(stage, key) is not None for stage in self.stages):
+                raise LvmError(
+                    f"--{key.replace('_', '-')} would change nothing: every stage of '{self.name}' has its own {key}",
+                    where="the command line",
+                    expected=f'a variant of your own in registry.toml: extends = "{self.name}", and other stages',
+                    fix=f"lvm show {self.name}",
+                )
         try:
             variant = attrs.evolve(self, **changed)
         except (ValueError, TypeError) as problem:

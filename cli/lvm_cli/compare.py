@@ -10,7 +10,7 @@ import click
 from rich.table import Table
 from rich.text import Text
 
-from lvm_cli.console import console
+from lvm_cli.console import console, note
 from lvm_cli.options import (
     open_catalogue,
     open_registry,
@@ -68,6 +68,7 @@ def command(
     if paired:
         _paired(found, form)
         return
+    found = list({run.path.resolve(): run for run in found}.values())  # one that is named twice is one row
     registry = open_registry(files, without)
     term = Term(DEFAULT, dist=CORE) if form == DEFAULT else parse_one(form)
     report = registry.make("report", term).build()
@@ -83,7 +84,7 @@ def command(
 
 
 def _paired(runs: list[Run], form: str) -> None:
-    from lvmcore.paired import compare_paired
+    from lvmcore.paired import compare_paired, warnings_of
 
     if len(runs) != 2:
         raise LvmError(f"--paired compares two runs, not {len(runs)}", fix="lvm compare RUN RUN --paired")
@@ -92,11 +93,15 @@ def _paired(runs: list[Run], form: str) -> None:
     first, second = runs
     differences = compare_paired(first, second)
     if form == "json":
+        document = {"schema": 1, "first": first.path.name, "second": second.path.name}
         rows = [attrs.asdict(one) for one in differences]
-        click.echo(to_json({"schema": 1, "first": first.path.name, "second": second.path.name, "differences": rows}))
+        click.echo(to_json(document | {"differences": rows, "warnings": warnings_of(differences)}))
         return
     columns = (("first", "second"), ())
-    console().print(Fitting(_differences(first, second, differences, also) for also in columns))
+    out = console()
+    out.print(Fitting(_differences(first, second, differences, also) for also in columns))
+    for warning in warnings_of(differences):
+        out.print(note(warning))
 
 
 def _differences(first: Run, second: Run, differences: list[Difference], also: tuple[str, ...]) -> Table:

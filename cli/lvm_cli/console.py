@@ -7,6 +7,7 @@ import sys
 from typing import TextIO
 
 import rich.console
+from rich.text import Text
 
 UNCUT = 100_000
 """Columns where there is no terminal, so that no table is wrapped or cut."""
@@ -34,6 +35,11 @@ def console(*, stderr: bool = False) -> Console:
         emoji=False,
         soft_wrap=not is_terminal(stream),
     )
+
+
+def note(said: str) -> Text:
+    """What one may not have meant, or should be careful about."""
+    return Text.assemble(("note:", "yellow"), f" {said}")
 
 
 def is_terminal(stream: TextIO) -> bool:

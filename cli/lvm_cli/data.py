@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from lvm_cli.console import console
+from lvm_cli.console import console, note
 
 
 @click.group("data")
@@ -49,7 +49,7 @@ def import_(
     corpus = Corpus.open(target)
     out = console()
     for line in report:
-        out.print(f"note: {line}", markup=False)
+        out.print(note(line))
     counts = ", ".join(
         f"{split} {int((corpus.splits == i).sum())} articles with {len(corpus.windows(split)):,} windows"
         for i, split in enumerate(SPLITS)

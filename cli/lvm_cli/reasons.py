@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from typing import Any
 
 from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from lvm_cli.console import note
 from lvm_cli.tables import profiles_of
 from lvmcore.figures import NONE, apart, figure_label, signed
 from lvmcore.rules import CHEATS, beats, by_figure, find_figure, paired, parse_rule
@@ -18,9 +19,7 @@ Condition = dict[str, Any]
 
 def reasons(evaluation: dict[str, Any]) -> Group:
     """What to be careful about, and the conditions that were not met."""
-    parts: list[RenderableType] = [
-        Text.assemble(("note", "yellow"), "  ", warning) for warning in evaluation.get("warnings", [])
-    ]
+    parts: list[RenderableType] = [note(warning) for warning in evaluation.get("warnings", [])]
     for verdict in profiles_of(evaluation):
         if verdict["why"]:
             heading = f"not met of '{verdict['profile']}'"
@@ -75,13 +74,23 @@ def _cell(one: Condition | None, evaluation: dict[str, Any]) -> Text:
 def _needs(found: dict[str, Condition], evaluation: dict[str, Any]) -> str:
     """What the conditions ask for, or what is wrong, in words."""
     texts = dict.fromkeys(one["condition"] for one in found.values())
-    said = [_unbeaten(found, evaluation) if CHEATS in texts else " / ".join(map(_words, texts))]
-    if not any(parse_rule(text).interval or text == CHEATS for text in texts):
-        said[0] = f"needs {said[0]}"
-    unmeasured = [one["split"].upper() for one in found.values() if one["holds"] is None]
-    if unmeasured:
-        said.append("not measurable" + ("" if len(unmeasured) == len(found) else f" on {', '.join(unmeasured)}"))
+    if CHEATS in texts:
+        said = [_unbeaten(found, evaluation)]
+    elif any(parse_rule(text).interval for text in texts):
+        failed = {split: one for split, one in found.items() if one["holds"] is False}
+        wrong = " / ".join(dict.fromkeys(_words(one["condition"]) for one in failed.values()))
+        said = [wrong + _on(failed, found) if failed else ""]
+    else:
+        said = [f"needs {' / '.join(map(_words, texts))}"]
+    for reason, valued in (("no interval", True), ("not measurable", False)):
+        lacking = {s: one for s, one in found.items() if one["holds"] is None and (one["value"] is not None) is valued}
+        said += [reason + _on(lacking, found)] if lacking else []
     return "; ".join(part for part in said if part)
+
+
+def _on(some: Collection[str], splits: Collection[str]) -> str:
+    """Where something holds of some of the splits alone."""
+    return "" if len(some) == len(splits) else f" on {', '.join(split.upper() for split in some)}"
 
 
 def _words(condition: str) -> str:

@@ -12,7 +12,7 @@ import click
 from rich.console import Console
 from rich.text import Text
 
-from lvm_cli.console import console
+from lvm_cli.console import console, note
 from lvm_cli.options import (
     json_option,
     open_catalogue,
@@ -109,7 +109,7 @@ def command(
         for mistake in mistakes(chosen, registry, catalogue, without=given):
             raise mistake
         for said in _notes(named, chosen, overrides, idle(chosen, registry)):
-            out.print(Text.assemble(("note:", "yellow"), f" {said}"))
+            out.print(note(said))
         from lvm_cli.progress import Display
         from lvmcore.experiment import Experiment
         from lvmcore.trainer import Conditions

@@ -7,6 +7,7 @@ import inspect
 import json
 import os
 from functools import cache as once
+from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +16,7 @@ import numpy as np
 import safetensors
 import safetensors.numpy
 
+from lvmcore.corpus import Corpus
 from lvmcore.errors import LvmError
 from lvmcore.evaluation.settings import Settings
 from lvmcore.files import to_json, write_whole
@@ -42,7 +44,7 @@ class YardstickCache:
         code = [_code(registered.component), *(check.letter + _code(check.source) for check in checks), _evaluator()]
         code += [_code(baseline)] if baseline else []  # what gain and direction are measured against
         # the profile judges the figures, it does not change them
-        settings, plugin = attrs.evolve(settings, profile=""), registered.plugin
+        settings, plugin = attrs.evolve(settings, profile="", keep_yardsticks=True), registered.plugin
         key = [digest, repr(settings), plugin.label, plugin.version, *code]
         name = hashlib.sha256("\n".join(key).encode()).hexdigest()[:32]
         self.path = cache_folder() / "yardsticks" / f"{registered.name}-{name}.safetensors"
@@ -83,5 +85,7 @@ def _code(component: type) -> str:
 
 @once
 def _evaluator() -> str:
-    """The source of the evaluator, for the same reason."""
-    return "\n".join(file.read_text("utf-8") for file in sorted(Path(__file__).parent.glob("*.py")))
+    """The source of the evaluator and of the corpus that it reads, and the libraries they compute with."""
+    files = [*sorted(Path(__file__).parent.glob("*.py")), Path(inspect.getfile(Corpus))]
+    versions = [f"{library} {version(library)}" for library in ("torch", "numpy")]
+    return "\n".join([*versions, *(file.read_text("utf-8") for file in files)])

@@ -67,11 +67,13 @@ def checks_of(registry: Registry) -> list[Check]:
     return list(found.values())
 
 
-def report(checks: list[Check], statistics: Statistics) -> dict[str, dict[str, Figure]]:
-    """letter → name → figure."""
+def report(checks: list[Check], statistics: Mapping[str, Statistics]) -> dict[str, dict[str, dict[str, Figure]]]:
+    """split → letter → name → figure: on every split the same names, null where a split lacks one."""
+    columns = list(dict.fromkeys(name for found in statistics.values() for name in found.columns))
     return {
-        check.letter: {
-            name.partition("/")[2]: statistics.figure(name) for name in statistics.columns if check.has(name)
+        split: {
+            check.letter: {name.partition("/")[2]: found.figure(name) for name in columns if check.has(name)}
+            for check in checks
         }
-        for check in checks
+        for split, found in statistics.items()
     }

@@ -13,8 +13,6 @@ from torch import Tensor
 from lvmcore.corpus import Batch
 from lvmcore.evaluation.content import ContentKeys
 
-_TINY = 1e-12
-
 Predict = Callable[[Tensor, Tensor], Tensor]
 """(contexts (B, C, D), targets (B, D)) → predictions (B, D). Only the oracle looks at the targets."""
 
@@ -41,8 +39,9 @@ class Chunk:
         The predictor is given contiguous contexts, as in training.
         """
         raw = self.predictor(context.contiguous(), self.batch.target if target is None else target).float()
-        norm = raw.norm(dim=-1, keepdim=True)
-        unit, broken = raw / norm.clamp_min(_TINY), ~(norm.isfinite() & (norm > _TINY))
+        scaled = raw / raw.abs().amax(-1, keepdim=True)  # so that no norm overflows; 0 and infinity become NaN
+        unit = scaled / scaled.norm(dim=-1, keepdim=True)
+        broken = unit.isnan().any(-1, keepdim=True)
         if not broken.any():
             return unit
         self.broken += broken.squeeze(-1)
@@ -91,9 +90,14 @@ def cosine(left: Tensor, right: Tensor) -> Tensor:
     return (left * right).sum(-1)
 
 
+def pointing(prediction: Tensor) -> Tensor:
+    """Which predictions (B, D) are a direction (B,); one that is broken was made 0."""
+    return (prediction != 0).any(-1)
+
+
 def answered(prediction: Tensor, rows: Tensor) -> Tensor:
     """Cosine (B,), NaN where the prediction is broken: to fail at a spoilt context is not to notice it."""
-    return where((prediction != 0).any(-1), cosine(prediction, rows))
+    return where(pointing(prediction), cosine(prediction, rows))
 
 
 def where(mask: Tensor, values: Tensor) -> Tensor:

@@ -6,7 +6,7 @@ import attrs
 from torch import Tensor
 
 from lvmcore.evaluation.chunk import Chunk, cosine, where
-from lvmcore.evaluation.statistics import Figure, Statistics
+from lvmcore.evaluation.statistics import COSINE, Figure, Statistics
 
 LOW, HIGH = 0.45, 0.55
 
@@ -46,7 +46,7 @@ def report(statistics: Statistics) -> CoherenceBins:
     return CoherenceBins(
         *(
             Bin(
-                statistics.figure(f"E/{name}"),
+                statistics.figure(f"E/{name}", COSINE),
                 statistics.figure(f"E/{name}/gain"),
                 statistics.count(f"E/{name}"),
             )

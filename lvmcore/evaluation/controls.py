@@ -65,7 +65,7 @@ def controls(registry: Registry, catalogue: Catalogue) -> Iterator[Control]:
 def documents(data: str, name: str, registry: Registry, catalogue: Catalogue, yardsticks: bool = True) -> Documents:
     """A predictor's figures on a corpus with the gates of `strict` and `causal`, and those of the yardsticks."""
     corpus = open_corpus(data, registry)
-    settings = Settings(profile="strict", yardsticks=yardsticks)
+    settings = Settings(profile="strict", yardsticks=yardsticks, keep_yardsticks=False)
     evaluation = Evaluator(corpus, registry, catalogue, settings).evaluate(core_yardstick(name, corpus, registry))
     return {**evaluation.document["yardsticks"], name: evaluation.document}
 

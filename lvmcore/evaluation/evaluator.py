@@ -31,7 +31,7 @@ from lvmcore.evaluation.protocols import FIVECAT, Protocol, protocol_of
 from lvmcore.evaluation.remarks import remarks
 from lvmcore.evaluation.result import SCHEMA
 from lvmcore.evaluation.settings import Settings
-from lvmcore.evaluation.statistics import FEW
+from lvmcore.evaluation.statistics import FEW, few_articles
 from lvmcore.expression import Term
 from lvmcore.files import write_whole
 from lvmcore.plugins import CORE
@@ -147,8 +147,7 @@ class Evaluator:
             for i, (split, found) in enumerate(columns.items())
         }
         document = attrs.asdict(measured(statistics, self.protocol, self.settings.context))
-        for split, found in statistics.items():
-            checks = report(self.checks, found)
+        for split, checks in report(self.checks, statistics).items():
             document["splits"][split] |= {
                 letter: {name: attrs.asdict(figure) for name, figure in figures.items()}
                 for letter, figures in checks.items()
@@ -175,7 +174,8 @@ class Evaluator:
         for registered in yardsticks(self.registry):
             key = self.registry.key(registered)
             cache = YardstickCache(self.corpus.digest, registered, self.settings, self.checks, self.baseline)
-            if (kept := cache.read()) is not None:
+            keeps = self.settings.keep_yardsticks
+            if keeps and (kept := cache.read()) is not None:
                 found[key] = kept
                 continue
             label = key if registered.plugin.builtin else f"{registered.plugin.dist}/{registered.name}"
@@ -189,7 +189,7 @@ class Evaluator:
                 left_out.append(f"yardstick {label} left out: {because(problem)}")
                 continue
             found[key] = document, _compared(columns)
-            if not any(check.fault for check in self.checks):
+            if keeps and not any(check.fault for check in self.checks):
                 cache.write(*found[key])
         return found, left_out
 
@@ -241,7 +241,7 @@ class Evaluator:
         for split, found in self.windows.items():
             articles = len(np.unique(self.corpus.article_of[found.targets].numpy()))
             if articles < FEW and self.protocol.resamples:
-                said.append(f"{split} holds {articles} articles: below {FEW}, intervals cover less often than 95 %")
+                said.append(few_articles(split, articles))
         failed = [plugin for plugin in self.registry.plugins.failed if "lvm_checks" in plugin.hooks]
         said += [f"plugin {plugin.label} failed: {plugin.reason}" for plugin in failed]
         return said

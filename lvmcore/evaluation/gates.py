@@ -35,6 +35,11 @@ def require_known(
     known["A"].append("cosine")
     for gate in profile:
         where = f"gates.{name}.{gate.letter}.{gate.figure}"
+        if gate.rule.cheats and f"{gate.letter}.{gate.figure}" not in COMPARED:
+            compared = ", ".join(COMPARED)
+            raise LvmError("'beats cheats' is not measured for this figure", where=where, expected=compared)
+        if gate.split == "both" and (gate.letter, gate.figure) != ("E", "delta"):
+            raise LvmError("the figure is one of each split", where=where, expected="{ val = …, ood = … }")
         if gate.letter in checks:
             continue
         if gate.letter not in known:
@@ -48,11 +53,6 @@ def require_known(
                 )
         elif gate.figure not in known[gate.letter]:
             raise unknown("figure", gate.figure, known[gate.letter], where=where, fix="see docs/variants.md")
-        elif gate.split == "both":
-            raise LvmError("the figure is one of each split", where=where, expected="{ val = …, ood = … }")
-        elif gate.rule.cheats and f"{gate.letter}.{gate.figure}" not in COMPARED:
-            compared = ", ".join(COMPARED)
-            raise LvmError("'beats cheats' is not measured for this figure", where=where, expected=compared)
 
 
 def judge(name: str, profile: Iterable[Gate], measured: dict[str, Any]) -> GateResult:
@@ -75,7 +75,7 @@ def judge(name: str, profile: Iterable[Gate], measured: dict[str, Any]) -> GateR
         letters[gate.letter] = False if False in (before, holds) else None if bad else True
     for letter in [letter for letter, outcome in letters.items() if outcome is None and letter not in why]:
         why[letter] = ["nothing to measure"]
-    said = {letter: "; ".join(reasons) for letter, reasons in why.items()}
+    said = {letter: "; ".join(dict.fromkeys(reasons)) for letter, reasons in why.items()}
     return GateResult(name, letters, said, tuple(conditions))
 
 

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from lvmcore.evaluation.chunk import Chunk, where
+from lvmcore.evaluation.chunk import Chunk, pointing, where
 from lvmcore.evaluation.rollout import HORIZON
 
 REACH = 3
@@ -54,6 +54,7 @@ def retrieve(chunk: Chunk) -> dict[str, Tensor]:
     """B: every row of the article is a candidate; the target's similarity is computed apart, in float32."""
     corpus, batch = chunk.batch.corpus, chunk.batch
     ranks = torch.full((len(batch.targets),), torch.nan)
+    copies = ranks.clone()
     own = (chunk.prediction * batch.target).sum(-1) / (
         (chunk.prediction.norm(dim=-1) + EPSILON) * (batch.target.norm(dim=-1) + EPSILON)
     )
@@ -64,13 +65,18 @@ def retrieve(chunk: Chunk) -> dict[str, Tensor]:
             rows, predictions = corpus.rows(torch.arange(start, end)), chunk.prediction[windows]
             norms = (predictions.norm(dim=-1)[:, None] + EPSILON) * (rows.norm(dim=-1) + EPSILON)
             similarities = predictions @ rows.T / norms
-            ranks[windows] = 1.0 + (similarities > own[windows, None]).sum(1)
+            above = (similarities > own[windows, None]).sum(1)
+            # one that is no direction would stand first in that tool: nothing is above it
+            ranks[windows] = torch.where(pointing(predictions), 1.0 + above, end - start)
+            alike = chunk.keys.alike[start:end]
+            copies[windows] = (alike == alike[batch.targets[windows] - start, None]).sum(1) - 1.0
     there = ~ranks.isnan()
     return {
         "B/all/rank": ranks,
         "B/all/r1": where(there, (ranks <= 1).float()),
         "B/all/r5": where(there, (ranks <= 5).float()),
         "B/all/mrr": 1 / ranks,
+        "B/all/duplicates": copies,
     }
 
 

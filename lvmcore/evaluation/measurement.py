@@ -16,7 +16,7 @@ from lvmcore.evaluation.content import ContentKeys
 from lvmcore.evaluation.protocols import FIVECAT, Protocol, Test
 from lvmcore.evaluation.result import Measured, SplitResult
 from lvmcore.evaluation.settings import BATCH
-from lvmcore.evaluation.statistics import Figure, Statistics
+from lvmcore.evaluation.statistics import COSINE, Figure, Statistics
 
 Columns = dict[str, np.ndarray]
 """Per-window figures by name, such as `A/+1` or `C/shuffle`: (W,) float32, NaN where not measurable."""
@@ -126,7 +126,7 @@ def statistics_of(columns: Columns, windows: Windows, resamples: int = 0, seed: 
 def split_result(statistics: Statistics, offset_names: list[str]) -> SplitResult:
     """The figures of one split."""
     return SplitResult(
-        cosine=statistics.figure("cosine"),
+        cosine=statistics.figure("cosine", COSINE),
         windows=statistics.count("cosine"),
         articles=statistics.articles,
         A=offsets.report(statistics, offset_names),

@@ -7,7 +7,7 @@ import numpy as np
 from torch import Tensor
 
 from lvmcore.evaluation.chunk import Chunk, cosine, where
-from lvmcore.evaluation.statistics import Figure, Statistics
+from lvmcore.evaluation.statistics import COSINE, Figure, Statistics
 
 AFTER = 3
 """Offsets run from −(C − 1), the first context row, to +3, two rows after the target."""
@@ -58,7 +58,7 @@ def margin(columns: dict[str, np.ndarray]) -> np.ndarray:
 def report(statistics: Statistics, names: list[str]) -> OffsetSweep:
     """margin = s(+1) − the largest other mean; margin_last = s(+1) − s(0)."""
     return OffsetSweep(
-        offsets={name: statistics.figure(f"A/{name}") for name in names},
+        offsets={name: statistics.figure(f"A/{name}", COSINE) for name in names},
         margin=statistics.figure("A/margin"),
         margin_last=statistics.figure("A/margin_last"),
         direction=statistics.figure("A/direction"),

@@ -8,8 +8,8 @@ import torch
 from torch import Tensor
 
 from lvmcore.corpus import Corpus
-from lvmcore.evaluation.chunk import Chunk, where
-from lvmcore.evaluation.statistics import Figure, Statistics
+from lvmcore.evaluation.chunk import Chunk, pointing, where
+from lvmcore.evaluation.statistics import RATE, Figure, Statistics
 
 LEAST = 6
 """Articles with fewer candidates are left out and counted."""
@@ -40,7 +40,10 @@ class RetrievalResult:
 
 
 def measure(chunk: Chunk) -> dict[str, Tensor]:
-    """Rank of each window's target and the number of candidates, with and without the context rows."""
+    """Rank of each window's target and the number of candidates, with and without the context rows.
+
+    A prediction that is no direction finds nothing: its target stands last.
+    """
     batch, starts = chunk.batch, chunk.batch.corpus.starts
     articles = batch.articles.unique()
     rows = torch.cat([torch.arange(*starts[article : article + 2].tolist()) for article in articles.tolist()])
@@ -58,16 +61,30 @@ def measure(chunk: Chunk) -> dict[str, Tensor]:
     counts["unseen"] = [whole - part for whole, part in zip(counts["all"], of_seen, strict=True)]
     columns: dict[str, Tensor] = {}
     for kind, (candidates, above, level, same) in counts.items():
-        count = candidates.float()
-        enough = count >= LEAST
-        rank = where(enough, 1 + above + (level - 1) / 2)
-        columns |= {
-            f"B/{kind}/rank": rank,
-            f"B/{kind}/candidates": count,
-            f"B/{kind}/duplicates": where(enough, same - 1),
-            **_figures(kind, rank, count),
+        enough, lost = candidates >= LEAST, ~pointing(chunk.prediction)
+        above, level = torch.where(lost, candidates - 1, above), torch.where(lost, 1, level)
+        found = {
+            "rank": 1 + above + (level - 1) / 2,
+            "candidates": candidates,
+            "duplicates": same - 1,
+            **standing(above, level),
+            **{f"chance_{name}": value for name, value in standing(torch.zeros_like(above), candidates).items()},
         }
+        columns |= {f"B/{kind}/{name}": where(enough, values) for name, values in found.items()}
     return columns
+
+
+def standing(above: Tensor, level: Tensor) -> dict[str, Tensor]:
+    """R@1, R@5 and MRR (B,) of targets with so many rows above them, on one level with so many, themselves included.
+
+    A target stands at each place of its level equally often, so that what ranks all rows alike gets what chance gives.
+    """
+    harmonic = torch.cat([torch.zeros(1), (1 / torch.arange(1, 1 + int((above + level).max())).double()).cumsum(0)])
+    return {
+        "r1": ((1 - above) / level).clamp(0, 1),
+        "r5": ((5 - above) / level).clamp(0, 1),
+        "mrr": (harmonic[above + level] - harmonic[above]) / level,
+    }
 
 
 def _similarities(prediction: Tensor, corpus: Corpus, alike: Tensor) -> Tensor:
@@ -79,19 +96,6 @@ def _similarities(prediction: Tensor, corpus: Corpus, alike: Tensor) -> Tensor:
     return (prediction @ corpus.rows(distinct).T).index_select(1, column)
 
 
-def _figures(kind: str, rank: Tensor, count: Tensor) -> dict[str, Tensor]:
-    there = ~rank.isnan()
-    harmonic = torch.cat([torch.zeros(1), (1 / torch.arange(1, 2 + int(count.nan_to_num().max()))).cumsum(0)])
-    chance = {
-        "r1": 1 / count,
-        "r5": (5 / count).clamp(max=1),
-        "mrr": harmonic[count.nan_to_num().long()] / count,
-    }
-    found = {"r1": (rank <= 1).float(), "r5": (rank <= 5).float(), "mrr": 1 / rank}
-    columns = {f"B/{kind}/{name}": where(there, values) for name, values in found.items()}
-    return columns | {f"B/{kind}/chance_{name}": where(there, values) for name, values in chance.items()}
-
-
 def report(statistics: Statistics) -> RetrievalResult:
     kinds = [
         _report(statistics, kind) if f"B/{kind}/rank" in statistics.columns else None for kind in ("all", "unseen")
@@ -101,13 +105,11 @@ def report(statistics: Statistics) -> RetrievalResult:
 
 
 def _report(statistics: Statistics, kind: str) -> Retrieval:
-    # an article without any window has no candidates but its rows
-    too_short = sum(rows < LEAST for rows in statistics.too_short) if kind == "all" else len(statistics.too_short)
     names = ("r1", "r5", "mrr", "chance_r1", "chance_r5", "chance_mrr")
     duplicates = statistics.columns.get(f"B/{kind}/duplicates", np.zeros(0))
     return Retrieval(
-        *(statistics.figure(f"B/{kind}/{name}", bounds=(0, 1)) for name in names),
+        *(statistics.figure(f"B/{kind}/{name}", RATE) for name in names),
         windows=statistics.count(f"B/{kind}/rank"),
-        skipped_articles=statistics.articles_without(f"B/{kind}/rank") + too_short,
+        skipped_articles=statistics.articles_without(f"B/{kind}/rank") + len(statistics.too_short),
         duplicates=int((duplicates > 0).sum()),
     )

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from lvmcore.evaluation.chunk import Chunk, cosine, where
-from lvmcore.evaluation.statistics import Figure, Statistics
+from lvmcore.evaluation.statistics import COSINE, Figure, Statistics
 
 HORIZON = 5
 
@@ -38,7 +38,7 @@ def measure(chunk: Chunk) -> dict[str, Tensor]:
 
 def report(statistics: Statistics) -> Rollout:
     return Rollout(
-        score=statistics.figure("D/score"),
-        curve=[statistics.figure(f"D/{h + 1}") for h in range(HORIZON)],
+        score=statistics.figure("D/score", COSINE),
+        curve=[statistics.figure(f"D/{h + 1}", COSINE) for h in range(HORIZON)],
         windows=statistics.count("D/score"),
     )

@@ -20,3 +20,5 @@ class Settings:
     batch_size: int = BATCH
     seed: int = 0
     yardsticks: bool = True
+    keep_yardsticks: bool = True
+    """Take their figures from an earlier evaluation, and keep them for a later one."""

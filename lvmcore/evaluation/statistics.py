@@ -18,6 +18,8 @@ FEW = 20
 """Below this number of articles an interval covers less often than it says."""
 SIGNS = 6
 """Equal signs that a sign test takes for a difference at 5 %: 2 · (1/2)⁶ = 0.03."""
+RATE, COSINE = (0.0, 1.0), (-1.0, 1.0)
+"""The ranges that rates and cosines can have."""
 _TAILS = (0.025, 0.975)
 _BLOCK = 50
 _LEAST_SPREAD = 0.3
@@ -117,7 +119,7 @@ class Statistics:
         if figure.low is None or figure.high is None:
             return figure
         differing = len(np.unique(self._group[np.nan_to_num(self.columns[name]) != 0]))
-        if not differing < SIGNS <= self.articles:
+        if differing >= SIGNS:
             return figure
         return Figure(figure.value, min(figure.low, 0.0), max(figure.high, 0.0))
 
@@ -195,6 +197,11 @@ class Statistics:
             values[rows] = shifted + centre
             errors[rows] = _standard_error(shifted, number, squares, products, square_counts, self.articles)
         return values, errors
+
+
+def few_articles(split: str, articles: int) -> str:
+    """What is said of a split that holds too few articles for its intervals."""
+    return f"{split} holds {articles} articles: below {FEW}, intervals cover less often than 95 %"
 
 
 def _ratio(sums: np.ndarray, counts: np.ndarray) -> np.ndarray:

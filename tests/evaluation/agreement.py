@@ -150,7 +150,7 @@ def looped_2025(
     expected = as_reported(corpus, predictor, expected)
     bounds = {}
     for split, held in expected["splits"].items():
-        held["B"] = {"all": {"windows": held["B"]["all"]["windows"]}}
+        held["B"] = {"all": {name: held["B"]["all"][name] for name in ("windows", "duplicates")}}
         windows = plain.windows_of([(i, articles[i]) for i in numbers[split]])[:limit]
         bounds[split] = [rank_bounds(predict, window) for window in windows]
     return expected, bounds

@@ -9,8 +9,10 @@ Where the page leaves room, this is the reading taken here.
 * A: the largest rival of the margin is the largest of the *means*. The windows of direction need row t - 6 and nothing
   else (not the eight rows of the sweep). gain and direction lie under "A" but are means over their own windows:
   gain over all windows, as `cosine` is.
-* B: the context rows are left out by position, so that a copy of one elsewhere in the article stays. A rank counts for
-  R@k where rank <= k, so a rank of 1.5 is no R@1. Rows tie where their cosines are equal bit for bit.
+* B: the context rows are left out by position, so that a copy of one elsewhere in the article stays. Rows tie where
+  their cosines are equal bit for bit. A target that ties with others stands at each of their places equally often:
+  R@k and MRR are the means over these places, and so is the rank. So what ties with everything gets what chance gives.
+  A prediction of norm 0 finds nothing: its target stands last.
   Chance is a uniformly random rank without ties: 1/n, 5/n and (1 + 1/2 + … + 1/n)/n for n candidates, averaged over the
   windows. `duplicates` counts the windows whose target has an exact copy among its other candidates.
   Every article with fewer than 6 candidates is skipped and counted, also one too short to hold a window.
@@ -164,7 +166,7 @@ def direction(predict: Predict, baseline: Predict, windows: Iterable[Window]) ->
 
 def retrieval(predict: Predict, articles: Iterable[tuple[int, Array]], *, unseen: bool) -> dict[str, Any]:
     """The rank of the target among the rows of its article; `unseen` leaves out the five context rows."""
-    ranks, counts, duplicates, skipped = [], [], 0, 0
+    places, counts, duplicates, skipped = [], [], 0, 0
     for number, rows in articles:
         if len(rows) - (CONTEXT if unseen else 0) < FEWEST_CANDIDATES:
             skipped += 1
@@ -172,15 +174,16 @@ def retrieval(predict: Predict, articles: Iterable[tuple[int, Array]], *, unseen
         for window in windows_of([(number, rows)]):
             others = [row for row in range(len(rows)) if row != window.t and not (unseen and in_context(window, row))]
             p = predicted(predict, window.context, window.target)
-            ranks.append(rank_of(similarities_to(rows, p), window.t, others))
+            last = range(1 + len(others), 2 + len(others))
+            places.append(places_of(similarities_to(rows, p), window.t, others) if p.any() else last)
             counts.append(1 + len(others))
             duplicates += any(np.array_equal(rows[row], window.target) for row in others)
     return {
-        **recalls(ranks),
+        **recalls(places),
         "chance_r1": mean([1 / count for count in counts]),
         "chance_r5": mean([min(5, count) / count for count in counts]),
         "chance_mrr": mean([sum(1 / rank for rank in range(1, count + 1)) / count for count in counts]),
-        "windows": len(ranks),
+        "windows": len(places),
         "skipped_articles": skipped,
         "duplicates": duplicates,
     }
@@ -195,23 +198,23 @@ def similarities_to(rows: Array, p: Array) -> Array:
     return np.array([(row * p).sum() for row in rows])
 
 
-def rank_of(similarities: Array, target: int, others: Iterable[int]) -> float:
-    """1 + the rows with a higher cosine + half the rows that tie with the target's."""
-    rank = 1.0
+def places_of(similarities: Array, target: int, others: Iterable[int]) -> range:
+    """The places that the target may stand at: below the rows with a higher cosine, among those that tie with it."""
+    above, ties = 0, 0
     for row in others:
-        if similarities[row] > similarities[target]:
-            rank += 1
-        elif similarities[row] == similarities[target]:
-            rank += 0.5
-    return rank
+        above += similarities[row] > similarities[target]
+        ties += similarities[row] == similarities[target]
+    return range(1 + above, 2 + above + ties)
 
 
-def recalls(ranks: Sequence[float]) -> dict[str, float | None]:
-    return {
-        "r1": mean([float(rank <= 1) for rank in ranks]),
-        "r5": mean([float(rank <= 5) for rank in ranks]),
-        "mrr": mean([1 / rank for rank in ranks]),
-    }
+def recalls(places: Iterable[Sequence[int]]) -> dict[str, float | None]:
+    """R@1, R@5 and MRR, where a target stands at each of its places equally often."""
+    found: dict[str, list[float]] = {"r1": [], "r5": [], "mrr": []}
+    for held in places:
+        found["r1"].append(sum(place <= 1 for place in held) / len(held))
+        found["r5"].append(sum(place <= 5 for place in held) / len(held))
+        found["mrr"].append(sum(1 / place for place in held) / len(held))
+    return {name: mean(values) for name, values in found.items()}
 
 
 # --- C

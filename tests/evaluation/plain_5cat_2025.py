@@ -9,7 +9,8 @@ Where the page leaves room, this is the reading taken here.
   protocol and are left out.
 * B: the similarities are one matrix product of the rows and p, each divided by its norm + 1e-9; the target's own
   cosine is computed alone, in the same precision. (Without the division, in float64 1e-9 would put every target
-  below itself.) Ties cost nothing. A window has at least six rows, so no window falls to the rule of six; the articles
+  below itself.) Ties cost nothing, but a prediction of norm 0, which ties with all, finds nothing: its target stands
+  last. A window has at least six rows, so no window falls to the rule of six; the articles
   below it are counted. `duplicates` and the values of chance are those of `5cat` with all rows as candidates.
 * C: `random.Random(17)` begins anew in every split. `repeat_pad` is five times the last row. `cross_article` copies the
   first context row over the last and keeps it in the first place too. The names in the result are those of `5cat`.
@@ -143,7 +144,8 @@ def retrieval(predict: Predict, windows: Sequence[Window]) -> dict[str, Any]:
     for window in windows:
         p = predicted(predict, window.context, window.target)
         similarities = short(window.rows) @ short(p[None])[0]
-        ranks.append(1 + int((similarities > cosine(p, window.target)).sum()))
+        above = int((similarities > cosine(p, window.target)).sum())
+        ranks.append([1 + above if p.any() else len(window.rows)])
         counts.append(len(window.rows))
         duplicates += int((window.rows == window.target).all(axis=1).sum()) > 1
     return {

@@ -117,9 +117,41 @@ def test_predictions_that_are_no_direction_count_as_nothing(value: float, evalua
     assert any("are no direction" in warning for warning in document["warnings"])
     for split in document["splits"].values():
         assert split["cosine"]["value"] == split["A"]["margin"]["value"] == split["D"]["score"]["value"] == 0
-        assert split["B"]["all"]["r1"]["value"] == 0  # every candidate ties
-        assert split["B"]["all"]["mrr"]["value"] == pytest.approx(1 / 10.5)
+        assert split["B"]["all"]["r5"]["value"] == 0
+        assert split["B"]["all"]["mrr"]["value"] == pytest.approx(1 / 20)  # the target stands last
     assert document["gates"]["passed"] <= 1  # E, which asks for equal cosines, can't tell
+
+
+@pytest.mark.parametrize("protocol", ["5cat", "5cat-2025"])
+def test_what_is_no_direction_finds_nothing_in_short_articles_either(protocol: str, evaluated: Any) -> None:
+    broken = Predictor("broken", lambda context, _: context[:, -1] * torch.nan)
+    document = evaluated(broken, corpus_of([12] * 30, [12] * 30), profile="stage-a", protocol=protocol)
+    assert [split["B"]["all"]["r5"]["value"] for split in document["splits"].values()] == [0, 0]
+    assert document["gates"]["B"] is False
+    assert not (document["causal"] or {"B": False})["B"]
+
+
+def test_what_ranks_all_rows_alike_gets_what_chance_gives(evaluated: Any) -> None:
+    corpus = corpus_of([7, 9, 12, 20] * 5, [12] * 20)
+    corpus = Corpus(torch.nn.functional.pad(corpus.vectors, (0, 1)), corpus.starts, corpus.splits, corpus.info)
+    nowhere = Predictor("nowhere", lambda context, _: torch.eye(context.shape[2])[-1].expand(len(context), -1))
+    document = evaluated(nowhere, corpus)
+    for split in document["splits"].values():
+        for kind in ("all", "unseen"):
+            for name in ("r1", "r5", "mrr"):
+                chance = split["B"][kind][f"chance_{name}"]["value"]
+                assert split["B"][kind][name]["value"] == pytest.approx(chance)
+    assert document["causal"]["B"] is False
+
+
+@pytest.mark.parametrize("scale", [1e-30, 1e-13, 1e25, 3e38])
+def test_the_length_of_a_prediction_is_no_matter(scale: float, evaluated: Any) -> None:
+    corpus = corpus_of([20] * 5, [20] * 5)
+    plain = evaluated(Predictor("copy", lambda context, _: context[:, -1]), corpus, yardsticks=False)
+    scaled = evaluated(Predictor("copy", lambda context, _: context[:, -1] * scale), corpus, yardsticks=False)
+    for split in ("val", "ood"):
+        assert scaled["splits"][split]["cosine"]["value"] == pytest.approx(plain["splits"][split]["cosine"]["value"])
+    assert not any("no direction" in warning for warning in scaled["warnings"])
 
 
 def test_a_limit_spreads_over_the_articles_but_for_the_protocol_that_takes_the_first(evaluated: Any) -> None:

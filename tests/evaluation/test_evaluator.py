@@ -223,4 +223,5 @@ def test_a_difference_in_a_handful_of_articles_can_not_be_told() -> None:
         assert (figure.low > 0) is told  # pyright: ignore
         assert figure.value == pytest.approx(articles / 2000)
     few = Statistics({"x": np.arange(1.0, 6.0)}, np.arange(5), resamples=1000)
-    assert few.difference("x") == few.figure("x")  # a corpus of five articles is as large as it is
+    assert few.figure("x").low > 0  # pyright: ignore
+    assert few.difference("x").low == 0

@@ -138,13 +138,13 @@ def test_a_process_alike_both_ways_has_no_direction(predict: plain.Predict) -> N
     assert split_of(predict, turning, baseline=copy_first)["A"]["direction"] == pytest.approx(0)
 
 
-def test_ranks_count_all_rows_and_half_of_the_ties() -> None:
+def test_ranks_count_all_rows_and_ties_stand_at_each_of_their_places() -> None:
     got = split_of(copy_last, SEVEN)["B"]["all"]
-    # t = 5: p = a beside a b c d a c b gives 1 0 .6 .8 1 .6 0: three above .6 and one tie, rank 4.5
-    # t = 6: p = c gives .6 .8 1 .96 .6 1 .8: three above .8 and one tie, rank 4.5
+    # t = 5: p = a beside a b c d a c b gives 1 0 .6 .8 1 .6 0: three above .6 and one tie, place 4 or 5
+    # t = 6: p = c gives .6 .8 1 .96 .6 1 .8: three above .8 and one tie, place 4 or 5
     assert got["r1"] == 0
     assert got["r5"] == 1
-    assert got["mrr"] == pytest.approx(1 / 4.5)
+    assert got["mrr"] == pytest.approx((1 / 4 + 1 / 5) / 2)
     assert (got["windows"], got["skipped_articles"], got["duplicates"]) == (2, 0, 2)
     harmonic = 1 + 1 / 2 + 1 / 3 + 1 / 4 + 1 / 5 + 1 / 6 + 1 / 7
     assert got["chance_r1"] == pytest.approx(1 / 7)
@@ -180,12 +180,13 @@ def test_articles_without_a_window_count_as_skipped() -> None:
     assert got["unseen"]["r1"] is None
 
 
-@pytest.mark.parametrize(("copies", "rank"), [(0, 1.0), (1, 1.5), (2, 2.0)])
-def test_a_duplicate_of_the_target_costs_half_a_rank_even_to_the_oracle(copies: int, rank: float) -> None:
+@pytest.mark.parametrize(("copies", "rank", "r1"), [(0, 1.0, 1), (1, 1.5, 1 / 2), (2, 2.0, 1 / 3)])
+def test_a_duplicate_of_the_target_costs_half_a_rank_even_to_the_oracle(copies: int, rank: float, r1: float) -> None:
     similarities = np.array([0.2, *[0.7] * copies, 0.7, 0.1])
     target = 1 + copies
-    others = [row for row in range(len(similarities)) if row != target]
-    assert plain.rank_of(similarities, target, others) == rank
+    places = plain.places_of(similarities, target, [row for row in range(len(similarities)) if row != target])
+    assert plain.mean(places) == rank
+    assert plain.recalls([places])["r1"] == r1
 
 
 def test_a_copy_in_the_context_is_no_unseen_duplicate() -> None:
@@ -193,8 +194,8 @@ def test_a_copy_in_the_context_is_no_unseen_duplicate() -> None:
     rows[6] = rows[4]  # the target of t = 6 lies in its own context; later windows see both copies or neither
     got = split_of(oracle, rows)["B"]
     assert got["all"]["duplicates"] == 1
-    assert got["all"]["r1"] == pytest.approx(6 / 7)
-    assert got["all"]["mrr"] == pytest.approx((6 + 1 / 1.5) / 7)
+    assert got["all"]["r1"] == pytest.approx((6 + 1 / 2) / 7)
+    assert got["all"]["mrr"] == pytest.approx((6 + (1 + 1 / 2) / 2) / 7)
     assert (got["unseen"]["duplicates"], got["unseen"]["r1"]) == (0, 1)
 
 
@@ -467,7 +468,7 @@ def test_the_filter_is_the_least_squares_one() -> None:
 def test_a_vector_of_norm_0_has_cosine_0() -> None:
     got = split_of(lambda context, _: np.zeros(2), SEVEN)
     assert got["cosine"] == 0
-    assert got["B"]["all"]["mrr"] == pytest.approx(1 / 4)  # all seven tie: 1 + 6/2
+    assert got["B"]["all"]["mrr"] == pytest.approx(1 / 7)  # it finds nothing: the last of seven
     assert got["C"]["reverse"] == 0
 
 
