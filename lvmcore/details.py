@@ -9,7 +9,7 @@ from typing import Any
 import attrs
 
 from lvmcore.figures import TESTS, figure_label, plain, rate, signed
-from lvmcore.reported import MEASURED_BY, Figure, Reported
+from lvmcore.reported import DIAGNOSTIC, Figure, Reported
 from lvmcore.rules import by_figure, find_figure, parse_rule
 from lvmcore.runs import Run
 
@@ -90,7 +90,7 @@ class Published:
     @property
     def texts(self) -> list[str]:
         """The four numbers as they are printed."""
-        form = signed if self.figure == "margin" else rate if _is_rate(self.figure) else plain
+        form = signed if "margin" in self.figure else rate if _is_rate(self.figure) else plain
         return [form(value) for value in (self.val, self.ood, self.published_val, self.published_ood)]
 
 
@@ -111,6 +111,8 @@ class Details:
     """How it was made, in the order of a reader's interest."""
     gates: str
     """Profile and how many letters passed: `table 2/5`."""
+    measured: dict[str, int]
+    """Split → windows that it was evaluated on."""
     targets: tuple[Target, ...]
     why: dict[str, str]
     """Letters that did not pass → why."""
@@ -148,6 +150,7 @@ def details_of(number: int, run: Run, model: str, status: str, reported: Reporte
         weights=run.model_file.stat().st_size if run.model_file.is_file() else None,
         settings=dict(_settings(record)),
         gates=f"{gates['profile']} {gates['passed']}/{gates['of']}" if gates else "",
+        measured={s: found["windows"] for s, found in evaluation.get("splits", {}).items() if "windows" in found},
         targets=tuple(_targets(gates.get("conditions", []), evaluation)),
         why=gates.get("why", {}),
         events=tuple(_events(run.epochs(), record)),
@@ -205,10 +208,11 @@ def _wanted(figure: str, condition: str) -> str:
 
 def _published(run: Run, reported: Reported) -> Iterator[Published]:
     """Cosine, margin, R@1, R@5 and rollout, those of them that were published."""
-    own = run.evaluation(reported.protocol) if reported.protocol in MEASURED_BY[:2] else None
+    own = run.evaluation() if reported.protocol == DIAGNOSTIC else run.evaluation(reported.protocol)
+    margin = "margin_last" if reported.protocol == DIAGNOSTIC else "margin"
     for letter, figure, theirs in (
         ("A", "cosine", Figure(reported.val_cos)),
-        ("A", "margin", reported.margin),
+        ("A", margin, reported.margin),
         ("B", "all.r1", reported.r1),
         ("B", "all.r5", reported.r5),
         ("D", "score", reported.d),
@@ -223,17 +227,31 @@ def _published(run: Run, reported: Reported) -> Iterator[Published]:
 def _events(epochs: list[dict[str, Any]], record: dict[str, Any]) -> Iterator[tuple[int, str]]:
     """Stages and terms that begin or end, what the epochs noted, and the best of them, in the order of epochs."""
     best = record.get("best") or {}
-    stage, acting = None, None
+    whole = (record.get("windows") or {}).get("train")
+    windows, before = whole, None
     for epoch in epochs:
-        number = epoch["epoch"]
-        terms = [*epoch.get("terms", ()), *(label for label, value in epoch.get("inputs", {}).items() if value)]
-        if stage is not None and epoch.get("stage") != stage:
+        number, terms = epoch["epoch"], _acting(epoch)
+        if before and epoch.get("stage") != before.get("stage"):
             yield number, f"stage {epoch['stage']} begins"
-        if acting is not None:
-            yield from ((number, f"{label} acts from here on") for label in terms if label not in acting)
-            yield from ((number, f"{label} acts no longer") for label in acting if label not in terms)
+        if (drawn := epoch.get("windows", windows)) != windows:
+            yield number, f"{drawn:,} of {whole:,} training windows from here on"
+            windows = drawn
+        if before:
+            begun = [label for label in terms if label not in _acting(before)]
+            ended = [label for label in _acting(before) if label not in terms]
+            yield from ((number, f"{label} acts no longer") for label in ended)
+            if begun:
+                yield number, f"{', '.join(begun)} from here on: {_figures(before)} → {_figures(epoch)}"
         yield from ((number, text) for text in epoch.get("events", ()))
         if number == best.get("epoch"):
-            figures = f"val cosine {plain(epoch['val_cos'])}, margin {signed(epoch['margin'])}"
-            yield number, f"best weights by {best['metric']}: {figures}"
-        stage, acting = epoch.get("stage"), terms
+            yield number, f"best weights by {best['metric']}: {_figures(epoch)}"
+        before = epoch
+
+
+def _acting(epoch: dict[str, Any]) -> list[str]:
+    """The losses and inputs that act in an epoch."""
+    return [*epoch.get("terms", ()), *(label for label, value in epoch.get("inputs", {}).items() if value)]
+
+
+def _figures(epoch: dict[str, Any]) -> str:
+    return f"val cosine {plain(epoch['val_cos'])}, margin {signed(epoch['margin'])}"

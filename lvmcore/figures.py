@@ -7,6 +7,7 @@ NONE = "–"
 
 TESTS = {"A": "offset sweep", "B": "retrieval", "C": "ablations", "D": "rollout", "E": "coherence bins"}
 LABELS = {"r1": "R@1", "r5": "R@5", "mrr": "MRR"}
+WORDS = {"margin_last": "margin over the last row"}
 
 
 def plain(value: float | None, digits: int = 3) -> str:
@@ -31,7 +32,7 @@ def figure_label(name: str) -> str:
     """A figure of a gate in words: `R@5 unseen` for unseen.r5, `s(+1)` for offsets.+1, `gain low` for low.gain."""
     first, _, rest = name.partition(".")
     if not rest:
-        return name.replace("_", " ")
+        return WORDS.get(name, name.replace("_", " "))
     if first == "offsets":
         return f"s({rest})"
     label = LABELS.get(rest, rest)

@@ -5,7 +5,9 @@ from __future__ import annotations
 import attrs
 from attrs.validators import ge, in_, le, matches_re, optional
 
-MEASURED_BY = ("5cat", "5cat-2025", "training diagnostic")
+DIAGNOSTIC = "training diagnostic"
+"""Its margin is cos(p, target) − cos(p, last row), which 5CAT calls `margin_last`."""
+MEASURED_BY = ("5cat", "5cat-2025", DIAGNOSTIC)
 """What figures can be reported by; those of different protocols are never ranked together."""
 
 _figure = optional([ge(-2), le(2)])  # pyright: ignore

@@ -61,16 +61,17 @@ def _marked(comparison: Comparison, row: Row, column: str) -> str:
 
 def _section(details: Details) -> Iterator[str]:
     """One run: how it was made, its figures beside their targets, and when things happened."""
-    yield f"## {details.number}. {details.model}"
+    yield f"## {details.number}. {_line(details.model)}"
     took = f", {details.seconds:,.0f} s" if details.seconds is not None else ""
     lines = [f"**Run**: `{details.run}`", f"**Started**: {details.started[:16].replace('T', ' ')}{took}"]
-    lines += [f"**Status**: {details.status}"]
+    lines += [f"**Status**: {_line(details.status)}"]
     if details.parameters:
         lines.append(f"**Parameters**: {details.parameters:,}")
     yield "\\\n".join(lines)
-    yield "\n".join(f"- {label}: `{text}`" for label, text in details.settings.items() if text)
+    yield "\n".join(f"- {label}: `{_line(text)}`" for label, text in details.settings.items() if text)
     if details.targets:
-        yield f"**5CAT** with 95 % intervals, gates passed: {details.gates}"
+        windows = ", ".join(f"{count:,} windows of {split.upper()}" for split, count in details.measured.items())
+        yield f"**5CAT** with 95 % intervals{f', on {windows}' if windows else ''}; gates passed: {details.gates}"
         yield _table(["Test", "Figure", "VAL", "OOD", "Target", "Status"], _targets(details))
     if details.published:
         yield f"**Published**, by `{details.published_protocol}`, beside this run by the same where it was measured"
@@ -79,13 +80,13 @@ def _section(details: Details) -> Iterator[str]:
     if why := _why(details):
         yield "\n".join(why)
     if details.events:
-        yield "\n".join(f"- epoch {epoch}: {what}" for epoch, what in details.events)
+        yield "\n".join(f"- epoch {epoch}: {_line(what)}" for epoch, what in details.events)
 
 
 def _why(details: Details) -> list[str]:
     """Why letters did not pass, where the table does not say it: intervals, and what can't be measured."""
     told = {one.letter for one in details.targets if one.holds is None or one.wanted[0] not in "<>"}
-    return [f"- {letter}: {text}" for letter, text in details.why.items() if letter in told]
+    return [f"- {letter}: {_line(text)}" for letter, text in details.why.items() if letter in told]
 
 
 def _targets(details: Details) -> Iterator[list[str]]:
@@ -104,7 +105,7 @@ def _timeline(details: Sequence[Details]) -> Iterator[str]:
         if date != day:
             yield f"{'' if not day else chr(10)}**{date}**\n"
             day = date
-        yield f"- {time[:5]} {one.model} ({one.number}): {one.status}"
+        yield f"- {time[:5]} {_line(one.model)} ({one.number}): {_line(one.status)}"
 
 
 def _sizes(details: Iterable[Details]) -> tuple[list[str], list[list[str]]]:
@@ -131,4 +132,9 @@ def _deployed(details: Iterable[Details]) -> list[str]:
 
 def _table(heads: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
     lines = [heads, ["---"] * len(heads), *rows]
-    return "\n".join("| " + " | ".join(cell.replace("|", "\\|") for cell in line) + " |" for line in lines)
+    return "\n".join("| " + " | ".join(_line(cell).replace("|", "\\|") for cell in line) + " |" for line in lines)
+
+
+def _line(text: str) -> str:
+    """Somebody's text on one line."""
+    return " ".join(text.splitlines())

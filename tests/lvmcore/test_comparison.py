@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import json
 from pathlib import Path
 from typing import Any
@@ -9,6 +10,7 @@ from typing import Any
 import attrs
 from conftest import TOY, Lvm
 
+from lvm_reports.markdown import Markdown
 from lvmcore.catalogue import Catalogue
 from lvmcore.comparison import compare
 from lvmcore.details import Target, details_of
@@ -87,18 +89,24 @@ def test_the_documents_table_has_the_status_in_a_few_words(tmp_path: Path) -> No
 def test_details_tell_what_happened_and_when(tmp_path: Path) -> None:
     stage = {"name": "A", "epochs": 2, "gates": None}
     variant = {"arch": "amn", "loss": "mse+dir:0.1,start=2", "inputs": "", "sampler": "full", "stages": [stage]}
-    run = run_of(tmp_path, "told", variant=variant, best={"epoch": 2, "metric": "val_loss"}, seed=3)
-    figures = {"val_cos": 0.5, "margin": -0.1}
-    terms = [{"mse": {}}, {"mse": {}, "dir": {}}, {"mse": {}}]
-    stages, events = ["A", "A", "B"], [[], ["learning rate 1 → 0.5"], []]
-    facts = enumerate(zip(terms, stages, events, strict=True), 1)
-    run.write_epochs([{"epoch": i, "terms": t, "stage": s, "events": e, **figures} for i, (t, s, e) in facts])
+    best = {"epoch": 2, "metric": "val_loss"}
+    run = run_of(tmp_path, "told", variant=variant, best=best, seed=3, windows={"train": 1000})
+    facts = (
+        {"terms": {"mse": {}}, "stage": "A", "windows": 300, "val_cos": 0.4},
+        {"terms": {"mse": {}, "dir": {}}, "stage": "A", "windows": 300, "events": ["learning rate 1 → 0.5"]},
+        {"terms": {"mse": {}}, "stage": "B", "windows": 1000},
+    )
+    run.write_epochs(
+        [{"epoch": i, "events": [], "val_cos": 0.5, "margin": -0.1} | own for i, own in enumerate(facts, 1)]
+    )
     details = details_of(1, run, "Told", "finished")
     assert details.events == (
-        (2, "dir acts from here on"),
+        (1, "300 of 1,000 training windows from here on"),
+        (2, "dir from here on: val cosine 0.400, margin -0.100 → val cosine 0.500, margin -0.100"),
         (2, "learning rate 1 → 0.5"),
         (2, "best weights by val_loss: val cosine 0.500, margin -0.100"),
         (3, "stage B begins"),
+        (3, "1,000 of 1,000 training windows from here on"),
         (3, "dir acts no longer"),
     )
     assert details.settings["stage A"] == "epochs 2"
@@ -158,6 +166,35 @@ def test_what_was_published_stands_beside_both_splits_of_the_run(lvm: Lvm, small
     assert (score["val"], score["ood"]) == (own["val"]["D"]["score"]["value"], own["ood"]["D"]["score"]["value"])
     assert "| rollout | " in lvm("compare", "--reported", "--format", "markdown").stdout
     assert not json.loads(lvm("compare", "--format", "json").stdout)["details"][0]["published"]
+
+
+def test_a_published_training_diagnostic_stands_beside_the_margin_over_the_last_row(lvm: Lvm, small: Path) -> None:
+    lvm("run", "p2", "--size", "toy", "--epochs", "1", "--data", small)
+    (one,) = json.loads(lvm("compare", "--reported", "--format", "json").stdout)["details"]
+    own = json.loads(next(Path("runs").glob("*/evaluation.json")).read_text())["splits"]["val"]
+    published = {found["figure"]: (found["val"], found["published_val"]) for found in one["published"]}
+    assert published == {
+        "cosine": (own["cosine"]["value"], 0.472),
+        "margin_last": (own["A"]["margin_last"]["value"], -0.534),
+    }
+    assert "| margin over the last row | " in lvm("compare", "--reported", "--format", "markdown").stdout
+
+
+def test_texts_of_several_lines_stay_in_their_place(tmp_path: Path) -> None:
+    run = run_of(tmp_path, "broken", variant={"title": "A|B\nC", "approach": "one\r\ntwo"})
+    run.finish("failed", "RuntimeError: first\nsecond")
+    text = Markdown().build()(compare([run]))
+    assert "| 1 | A\\|B C |" in text
+    assert "| one two |" in text
+    assert text.count("failed: RuntimeError: first second") == 2
+
+
+def test_a_run_that_is_named_twice_is_one_row(lvm: Lvm, small: Path) -> None:
+    lvm(*TOY, small)
+    rows = list(csv.DictReader(lvm("compare", "latest", "latest", "--format", "csv").stdout.splitlines()))
+    assert [row["kind"] for row in rows].count("run") == 1
+    assert {row["corpus_digest"].partition(":")[0] for row in rows} == {"sha256"}
+    assert {row["max_windows"] for row in rows} == {""}
 
 
 def test_a_run_knows_its_figures_by_both_protocols(lvm: Lvm, small: Path) -> None:
