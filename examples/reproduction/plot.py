@@ -14,7 +14,8 @@ STARTS = {"first": "tab:blue", "fourth": "tab:orange"}
 
 
 def main() -> None:
-    last = {label: run.epochs[-1] for label, (run,) in results("scan").items()}
+    runs = {label: run.epochs for label, (run,) in results("scan").items()}
+    last = {label: epochs[-1] for label, epochs in runs.items()}
     figure, axes = plt.subplots(1, 2, figsize=(11, 4), layout="constrained")
     for axis, name, title in zip(axes, ("val_cos", "margin"), ("val cosine", "margin"), strict=True):
         for start, colour in STARTS.items():
@@ -23,6 +24,12 @@ def main() -> None:
             weights = sorted(held)
             curve = [held[weight] for weight in weights]
             axis.plot(weights, curve, "o-", color=colour, label=f"guard from the {start} epoch")
+            if name == "val_cos":
+                found = {weight_of(label): epochs[3:] for label, epochs in runs.items() if label.startswith(start)}
+                lowest = {weight: min(epoch[name] for epoch in epochs) for weight, epochs in found.items()}
+                lowest |= {0.0: min(epoch[name] for epoch in runs["first-0.0"][3:])}
+                curve = [lowest[weight] for weight in weights]
+                axis.plot(weights, curve, "x--", color=colour, alpha=0.6, label="its lowest from epoch 4 on")
         ticks = sorted({weight_of(label) for label in last})
         axis.set_xscale("symlog", linthresh=0.001)
         axis.set_xticks(ticks, [f"{tick:g}" for tick in ticks])

@@ -16,14 +16,14 @@ from typing import Any
 import attrs
 
 from lvmcore.catalogue import default_files, load_catalogue
-from lvmcore.reported import Reported
+from lvmcore.reported import DIAGNOSTIC, Reported
 from lvmcore.runs import Run, all_runs
 
 RESULTS = Path(__file__).parent / "results"
 GROUPS = ("wiki", "scan", "apart", "novels")
-COURSE = (1, 2, 3, 4, 6, 8, 10)
+COURSE = (1, 2, 3, 4, 6, 8, 10, 12, 20)
 """Epochs whose figures are shown of a run's course."""
-HEADS = ["system", "seeds", "status", "val cos", "margin", "direction", "R@5", "D", "causal"]
+HEADS = ["system", "seeds", "status", "best epoch", "val cos", "margin", "direction", "R@5", "D", "causal"]
 OLD = [
     "system",
     "margin, reported",
@@ -68,7 +68,10 @@ def provenance() -> str:
 
 
 def overview(group: str) -> str:
-    """A row a system: figures of VAL under `5cat`, each a mean over the seeds with the mean ends of its interval."""
+    """A row a system: figures of VAL under `5cat`, each a mean over the seeds with the mean ends of its interval.
+
+    They are of the best weights, which may be older than what a system is about.
+    """
     rows = []
     for label, runs in results(group).items():
         figures = [
@@ -76,7 +79,8 @@ def overview(group: str) -> str:
             for path in (("cosine",), ("A", "margin"), ("A", "direction"), ("B", "all", "r5"), ("D", "score"))
         ]
         causal = ", ".join(f"{run.evaluations['5cat']['causal']['passed']}/5" for run in runs)
-        rows.append([f"`{label}`", str(len(runs)), _status(runs), *figures, causal])
+        best = ", ".join(str(run.run.record["best"]["epoch"]) for run in runs)
+        rows.append([f"`{label}`", str(len(runs)), _status(runs), best, *figures, causal])
     return _table(HEADS, rows)
 
 
@@ -95,6 +99,20 @@ def beside_reported(group: str) -> str:
         rates = (("–" if value is None else f"{value:.3f}") for value in (theirs[1], ours[1], theirs[2], ours[2]))
         rows.append([f"`{label}`", *margins, *rates])
     return _table(OLD, rows)
+
+
+def diagnostics(group: str) -> str:
+    """A row a system whose margin was published as cos(p, target) − cos(p, last row): theirs, and ours on VAL."""
+    rows = []
+    variants = load_catalogue(default_files()).variants
+    for label, runs in results(group).items():
+        reported = variants[label].reported if label in variants else None
+        if reported and reported.protocol == DIAGNOSTIC and reported.margin:
+            cosine, margin = (_value(runs, "5cat", *path) for path in (("cosine",), ("A", "margin_last")))
+            theirs = f"{reported.val_cos:.3f}", f"{reported.margin.val:+.3f}"
+            rows.append([f"`{label}`", theirs[0], f"{cosine:.3f}", theirs[1], f"{margin:+.3f}"])
+    heads = ["system", "val cos, reported", "val cos", "margin over the last row, reported", "margin over the last row"]
+    return _table(heads, rows)
 
 
 def scan() -> str:
@@ -159,7 +177,10 @@ def _steps(runs: list[Result], number: int) -> list[str]:
 
 
 def courses(group: str, *labels: str) -> str:
-    """A row a system: val cosine and margin after so many epochs, means over the seeds that came so far."""
+    """A row a system: val cosine and margin after so many epochs, means over the seeds that came so far.
+
+    How many those are stands behind, where they are not all.
+    """
     rows = []
     for label, runs in results(group).items():
         if labels and label not in labels:
@@ -168,7 +189,8 @@ def courses(group: str, *labels: str) -> str:
         for number in COURSE:
             held = [run.epochs[number - 1] for run in runs if len(run.epochs) >= number]
             figures = [mean(epoch[name] for epoch in held) for name in ("val_cos", "margin")] if held else []
-            cells.append("{:.3f}, {:+.3f}".format(*figures) if held else "–")
+            fewer = f" ({len(held)})" if len(held) < len(runs) else ""
+            cells.append("{:.3f}, {:+.3f}".format(*figures) + fewer if held else "–")
         rows.append([f"`{label}`", str(len(runs)), *cells])
     return _table(["system", "seeds", *map(str, COURSE)], rows)
 

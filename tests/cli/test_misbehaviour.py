@@ -183,6 +183,18 @@ def test_a_check_that_fails_has_no_columns_and_says_why(lvm: Lvm, small: Path) -
         assert document["yardsticks"]["oracle"]["splits"]["val"]["cosine"]["value"] > 0.99
 
 
+def test_a_check_whose_figures_one_split_lacks_has_null_there(lvm: Lvm, small: Path) -> None:
+    for own, other in (("val", "ood"), ("ood", "val")):
+        test = f"if chunk.keys.split == '{own}': return {{'far': chunk.cos_next}}"
+        Path("mine.py").write_text(CHECK.format(name="mine", letter="F", build="pass", test=test))
+        words = ("eval", "copy-last", "--data", small, "--plugin", "mine.py")
+        splits = json.loads(lvm(*words, "--json").stdout)["splits"]
+        assert set(splits[own]["F"]) == set(splits[other]["F"]) == {"far", "cosine"}
+        assert splits[own]["F"]["far"]["value"] is not None
+        assert splits[other]["F"]["far"]["value"] is None
+        assert " far " in lvm(*words).stdout
+
+
 def test_a_check_without_a_letter_of_its_own_is_its_plugins_fault(lvm: Lvm, small: Path) -> None:
     Path("gates.toml").write_text('[gates.mine]\nG.cosine = ">= 0"\n')
     Path("a.py").write_text(CHECK.format(name="first", letter="F", build="pass", test="pass"))

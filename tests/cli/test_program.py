@@ -76,7 +76,13 @@ def test_two_runs_are_compared_window_by_window(lvm: Lvm, small: Path) -> None:
     document = json.loads(lvm("compare", *names, "--paired", "--format", "json").stdout)
     cosine = next(d for d in document["differences"] if (d["split"], d["figure"]) == ("val", "cosine"))
     assert cosine["difference"]["value"] == pytest.approx(cosine["first"] - cosine["second"], abs=1e-6)
-    assert "the first is" in lvm("compare", *names, "--paired").stdout
+    assert {d["verdict"] for d in document["differences"]} == {"can't tell"}  # of two articles
+    printed = lvm("compare", *names, "--paired").stdout
+    assert "the first is" in printed
+    for warning in document["warnings"]:
+        assert "holds 2 articles: below 20" in warning
+        assert f"note: {warning}" in printed
+    assert len(document["warnings"]) == 2
     assert "--paired compares two runs" in lvm("compare", names[0], "--paired", status=2).stderr
 
 

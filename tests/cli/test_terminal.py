@@ -15,7 +15,11 @@ from rich.console import Console
 from lvm_cli.progress import WindowsBar
 from lvm_cli.reasons import reasons
 from lvm_cli.tables import beside, five_tests
+from lvmcore.evaluation.gates import judge
 from lvmcore.figures import apart, figure_label, plain, signed
+from lvmcore.rules import Gate, parse_rule
+
+Interval = tuple[float | None, float | None, float | None]
 
 ODD = "[/x] [b]"
 """What rich would take for markup."""
@@ -125,6 +129,29 @@ def test_reasons_are_a_condition_a_line(lvm: Lvm, small: Path) -> None:
     val, ood = (document["splits"][split]["A"]["margin"]["value"] for split in ("val", "ood"))
     assert re.search(rf"^ A  margin +VAL {val:.3f}  OOD {ood:.3f} +needs ≥ 0.02 *$", text, re.MULTILINE), text
     assert "not above" in text
+
+
+@pytest.mark.parametrize(
+    ("condition", "val", "ood", "said"),
+    [
+        ("interval not < 0", (0.1, 0.0, 0.2), (-0.2, -0.3, -0.1), "all below 0 on OOD"),
+        ("interval not < 0", (-0.1, -0.2, -0.05), (-0.2, -0.3, -0.1), "all below 0"),
+        ("interval < 0", (-0.1, -0.2, 0.1), (-0.2, None, None), "not all below 0 on VAL; no interval on OOD"),
+        ("interval not < 0", (0.1, None, None), (0.2, None, None), "no interval"),
+        ("interval < 0", (None, None, None), (None, None, None), "not measurable"),
+        (">= 0.5", (0.1, 0.0, 0.2), (None, None, None), "needs ≥ 0.5; not measurable on OOD"),
+    ],
+)
+def test_reasons_say_no_more_than_is_so(condition: str, val: Interval, ood: Interval, said: str) -> None:
+    splits = {
+        split: {"C": {"shuffle": dict(zip(("value", "low", "high"), ends, strict=True))}}
+        for split, ends in (("val", val), ("ood", ood))
+    }
+    rules = [Gate("C", "shuffle", split, parse_rule(condition)) for split in splits]
+    gates = judge("mine", rules, {"splits": splits, "E_delta": None}).document()
+    evaluation = {"splits": splits, "gates": gates, "causal": None, "E_delta": None}
+    (line,) = [line for line in drawn(reasons(evaluation), 120).splitlines() if line.startswith(" C")]
+    assert line.rstrip().endswith(f"  {said}")
 
 
 @pytest.mark.usefixtures("terminal")

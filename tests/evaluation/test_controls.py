@@ -10,10 +10,12 @@ import pytest
 from lvmcore.catalogue import Catalogue
 from lvmcore.corpora import open_corpus
 from lvmcore.evaluation import controls, direction
+from lvmcore.evaluation.cache import YardstickCache
 from lvmcore.evaluation.controls import Documents
-from lvmcore.evaluation.evaluator import CAUSAL
+from lvmcore.evaluation.evaluator import CAUSAL, evaluate
 from lvmcore.evaluation.measurement import columns_of, evaluation_windows, statistics_of
 from lvmcore.evaluation.predictors import yardstick
+from lvmcore.evaluation.settings import Settings
 from lvmcore.experiment import Experiment
 from lvmcore.registry import Registry
 from lvmcore.runs import Run
@@ -45,6 +47,21 @@ def world(registry: Registry, catalogue: Catalogue) -> Documents:
 
 def held(control: controls.Control) -> None:
     assert control.ok, control
+
+
+def test_the_controls_measure_everything_anew(
+    registry: Registry, catalogue: Catalogue, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def kept(cache: YardstickCache, *_: object) -> None:
+        raise AssertionError("a yardstick of another evaluation was asked for or kept")
+
+    for name in ("read", "write"):
+        monkeypatch.setattr(YardstickCache, name, kept)
+    found = controls.documents(controls.SMALL, "oracle", registry, catalogue)
+    assert set(found) >= {"oracle", "copy-last", "random"}
+    corpus = open_corpus(controls.SMALL, registry)
+    with pytest.raises(AssertionError):
+        evaluate(yardstick("oracle", corpus, registry), corpus, registry, catalogue, Settings())
 
 
 # --- 1. the oracle
