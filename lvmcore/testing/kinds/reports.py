@@ -16,7 +16,7 @@ def row(**given: Any) -> Row:
     """A row of the comparison; what is not said is a name where it must be a text, and else was not measured."""
     named = {field.name: field.name for field in attrs.fields(Row) if field.type in (str, "str")}
     unmeasured = {field.name: None for field in attrs.fields(Row)}
-    return Row(**{**unmeasured, **named, **given})
+    return Row(**{**unmeasured, **named, "measured_on": ("", None), **given})
 
 
 FIGURES = {"size": 204.5, "val_cos": 0.5405, "margin": -0.061, "r1": 0.01, "r5": 0.48, "passed": 3, "of": 5}
