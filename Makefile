@@ -23,7 +23,6 @@ test: $(VENV)/installed
 lint: $(VENV)/installed
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	$(BIN)/lint-imports
 	$(BIN)/cog --check --diff -I docs -I examples/reproduction docs/*.md README.md
 	$(BIN)/pyright
 

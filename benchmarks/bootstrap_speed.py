@@ -16,8 +16,8 @@ import time
 
 import numpy as np
 
+from lvmcore.device import processor_name
 from lvmcore.evaluation.statistics import RESAMPLES, Statistics
-from lvmcore.precision import processor_name
 
 COLUMNS = 50
 """An evaluation under `5cat` has 49."""

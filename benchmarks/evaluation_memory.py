@@ -24,15 +24,15 @@ from typing import Any
 import numpy as np
 import torch
 
-from lvmcore.catalogue import default_files, load_catalogue
-from lvmcore.corpus import Corpus, CorpusInfo, save_corpus
+from lvmcore.data.corpus import Corpus, CorpusInfo, save_corpus
+from lvmcore.device import processor_name
 from lvmcore.evaluation.evaluator import Evaluator, save_columns
 from lvmcore.evaluation.predictors import predictor_of_model
 from lvmcore.evaluation.settings import Settings
 from lvmcore.model import build_model
 from lvmcore.plugins import Plugins
-from lvmcore.precision import processor_name
 from lvmcore.registry import Registry
+from lvmcore.variants.catalogue import default_files, load_catalogue
 
 CONTEXT = 5
 DIM, ROWS = 64, 30

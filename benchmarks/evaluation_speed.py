@@ -10,7 +10,7 @@
 * 18 calls: as many forward passes of batch one a window, as the tool behind the comparison of 2025-11-02 made them, and
   nothing else; measured on --single windows, as is the next;
 * one by one: the five tests of `5cat-2025` as that tool had them, window by window, with these calls (and one more for
-  the mean cosine): the plain loop of tests/evaluation/plain_5cat_2025.py.
+  the mean cosine): the plain loop of tests/lvmcore/evaluation/plain_5cat_2025.py.
 
 The four take turns in one process; the first round warms up and is not counted. Weights are fresh: they do not
 matter to speed. bf16 is measured where the processor multiplies it natively, or with --all.
@@ -33,13 +33,14 @@ import attrs
 import torch
 from torch import Tensor
 
-from lvmcore.corpora import open_corpus
-from lvmcore.corpus import Corpus, Windows
+from lvmcore.data.corpus import Corpus
+from lvmcore.data.open import open_corpus
+from lvmcore.data.windows import Windows
+from lvmcore.device import autocast, processor_name, resolve
 from lvmcore.evaluation.measurement import BATCH, columns_of
 from lvmcore.evaluation.predictors import FILTER, predictor_of_model, yardstick
 from lvmcore.model import LatentVectorModel, build_model
 from lvmcore.plugins import Plugins
-from lvmcore.precision import autocast, processor_name, resolve
 from lvmcore.registry import Registry
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests" / "evaluation"))  # the plain loop is the tests' reference

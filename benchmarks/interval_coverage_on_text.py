@@ -15,8 +15,8 @@ import json
 import attrs
 import numpy as np
 
-from lvmcore.corpora import open_corpus
-from lvmcore.evaluation import offsets
+from lvmcore.data.open import open_corpus
+from lvmcore.evaluation.fivecat import offsets
 from lvmcore.evaluation.measurement import Columns, columns_of, evaluation_windows
 from lvmcore.evaluation.predictors import FILTER, yardstick
 from lvmcore.evaluation.statistics import RESAMPLES, Figure, Statistics

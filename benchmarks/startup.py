@@ -20,7 +20,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from lvmcore.precision import processor_name
+from lvmcore.device import processor_name
 
 WATCH = """
 import atexit, sys

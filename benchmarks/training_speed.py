@@ -25,16 +25,16 @@ import torch
 from torch import Tensor, nn
 
 from lvmcore import hookimpl
-from lvmcore.catalogue import default_files, load_catalogue
-from lvmcore.corpora import open_corpus
-from lvmcore.corpus import Corpus
+from lvmcore.data.corpus import Corpus
+from lvmcore.data.open import open_corpus
+from lvmcore.device import autocast, processor_name, resolve
 from lvmcore.model import build_model
 from lvmcore.plugins import Plugins
-from lvmcore.precision import autocast, processor_name, resolve
 from lvmcore.registry import Registry
-from lvmcore.runs import Run
-from lvmcore.stages import prepare
-from lvmcore.trainer import CONTEXT, Conditions, Trainer
+from lvmcore.runs.run import Run
+from lvmcore.training.stages import prepare
+from lvmcore.training.trainer import CONTEXT, Conditions, Trainer
+from lvmcore.variants.catalogue import default_files, load_catalogue
 
 CASES = {"transformer": (64, 1), "amn": (256, 4)}
 """Architecture → batch, epochs a round."""

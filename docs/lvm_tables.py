@@ -17,15 +17,15 @@ import click
 import lvmcore
 from lvm_cli.main import cli
 from lvmcore import hookspecs
-from lvmcore.catalogue import Catalogue, default_files, load_catalogue
 from lvmcore.components import options, write
 from lvmcore.plugins import Plugins
 from lvmcore.registry import KINDS, Registry
-from lvmcore.reported import MEASURED_BY, Figure, Reported
-from lvmcore.scheduled import LossSchedule, Schedule
 from lvmcore.testing.promises import ANY, PLUGIN
 from lvmcore.testing.promises import promises as all_promises
-from lvmcore.variants import Stage, Variant
+from lvmcore.timing import LossSchedule, Schedule
+from lvmcore.variants.catalogue import Catalogue, default_files, load_catalogue
+from lvmcore.variants.published import MEASURED_BY, Figure, Reported
+from lvmcore.variants.variant import Stage, Variant
 
 ROOT = Path(__file__).resolve().parent.parent
 

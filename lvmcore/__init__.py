@@ -9,37 +9,38 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from lvmcore import tables
-    from lvmcore.comparison import Comparison, Row
     from lvmcore.components import component, option
-    from lvmcore.corpus import Batch, Corpus, CorpusInfo, Windows, save_corpus
-    from lvmcore.details import Details, Target
+    from lvmcore.data.corpus import Corpus, CorpusInfo, save_corpus
+    from lvmcore.data.windows import Batch, Windows
     from lvmcore.errors import LvmError
     from lvmcore.evaluation.chunk import Chunk
     from lvmcore.evaluation.content import content_keys, mix
     from lvmcore.hookspecs import hookimpl
     from lvmcore.model import Shape
-    from lvmcore.step import Step
+    from lvmcore.report import tables
+    from lvmcore.report.comparison import Comparison, Row
+    from lvmcore.report.details import Details, Target
+    from lvmcore.training.step import Step
 
 _HOMES = {
     "component": "components",
     "option": "components",
-    "Comparison": "comparison",
-    "Row": "comparison",
-    "Details": "details",
-    "Target": "details",
-    "Batch": "corpus",
-    "Corpus": "corpus",
-    "CorpusInfo": "corpus",
-    "Windows": "corpus",
-    "save_corpus": "corpus",
+    "Comparison": "report.comparison",
+    "Row": "report.comparison",
+    "Details": "report.details",
+    "Target": "report.details",
+    "Batch": "data.windows",
+    "Corpus": "data.corpus",
+    "CorpusInfo": "data.corpus",
+    "Windows": "data.windows",
+    "save_corpus": "data.corpus",
     "LvmError": "errors",
     "Chunk": "evaluation.chunk",
     "content_keys": "evaluation.content",
     "mix": "evaluation.content",
     "hookimpl": "hookspecs",
     "Shape": "model",
-    "Step": "step",
+    "Step": "training.step",
 }
 
 __all__ = [  # noqa: RUF022 – in the order of _HOMES
@@ -67,7 +68,7 @@ __all__ = [  # noqa: RUF022 – in the order of _HOMES
 
 def __getattr__(name: str) -> Any:
     if name == "tables":  # a module: what a report needs to draw a table that fits the terminal
-        return import_module("lvmcore.tables")
+        return import_module("lvmcore.report.tables")
     if name in _HOMES:
         return getattr(import_module(f"lvmcore.{_HOMES[name]}"), name)
     raise AttributeError(f"module 'lvmcore' has no attribute '{name}'")

@@ -11,19 +11,19 @@ from typing import Any
 import attrs
 import torch
 
-from lvmcore.catalogue import Catalogue
-from lvmcore.corpora import open_corpus
-from lvmcore.corpus import Corpus
+from lvmcore.data.corpus import Corpus
+from lvmcore.data.open import open_corpus
+from lvmcore.device import processor_name, resolve
 from lvmcore.errors import LvmError, because
 from lvmcore.evaluation.evaluator import CAUSAL, Evaluation, Evaluator, profile_of, save_columns
 from lvmcore.evaluation.predictors import predictor_of_model
 from lvmcore.evaluation.settings import Settings
 from lvmcore.model import LatentVectorModel
-from lvmcore.precision import processor_name, resolve
 from lvmcore.registry import Registry
-from lvmcore.runs import Run
-from lvmcore.trainer import CONTEXT, Conditions, Trainer
-from lvmcore.variants import Variant
+from lvmcore.runs.run import Run
+from lvmcore.training.trainer import CONTEXT, Conditions, Trainer
+from lvmcore.variants.catalogue import Catalogue
+from lvmcore.variants.variant import Variant
 
 Progress = Callable[[str, int, int], None]
 

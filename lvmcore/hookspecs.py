@@ -16,7 +16,7 @@ import pluggy
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from lvmcore.runs import Run
+    from lvmcore.runs.run import Run
 
 hookspec = pluggy.HookspecMarker("lvm")
 hookimpl = pluggy.HookimplMarker("lvm")

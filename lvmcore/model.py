@@ -1,27 +1,19 @@
-"""Inputs and an architecture as one module; built from expressions, saved to and rebuilt from safetensors."""
+"""Inputs and an architecture as one module, built from expressions."""
 
 from __future__ import annotations
 
 import inspect
-import json
-from pathlib import Path
 from typing import Any
 
 import attrs
-import safetensors
-import safetensors.torch
 import torch
 from torch import Tensor, nn
 
 from lvmcore.components import explicit
 from lvmcore.errors import LvmError
 from lvmcore.expression import Expression, Term, parse
-from lvmcore.files import to_json, write_whole
-from lvmcore.plugins import FILE, Plugin
 from lvmcore.registry import Registry
-from lvmcore.scheduled import Schedule
-
-SCHEMA = 1
+from lvmcore.timing import Schedule
 
 
 @attrs.frozen
@@ -52,10 +44,14 @@ class ScheduledInput(nn.Module):
         self.set_epoch(1)
 
     def set_epoch(self, epoch: int) -> None:
-        self.strength.fill_(self.value * self.schedule.factor(epoch))
+        strength = self.value * self.schedule.factor(epoch)
+        self.strength.fill_(strength)
+        self.acts = (
+            strength != 0
+        )  # beside the buffer, which can't be read on `meta`, nor on a GPU without waiting for it
 
     def forward(self, context: Tensor) -> Tensor:
-        with torch.random.fork_rng(devices=[], enabled=not self.strength):
+        with torch.random.fork_rng(devices=[], enabled=not self.acts):
             return self.encoding(context, self.strength)
 
 
@@ -184,64 +180,3 @@ def _weights(model: LatentVectorModel) -> dict[str, Tensor]:
     own = dict(model.named_parameters())
     state = model.state_dict(keep_vars=True)
     return {name: held for name, held in state.items() if name in own or name.startswith("architecture.")}
-
-
-def save_model(path: Path, model: LatentVectorModel, about: dict[str, Any]) -> None:
-    """Write weights and everything needed to rebuild the model: one safetensors file, whole or not at all.
-
-    Args:
-        about: further facts for the header, such as the run, the corpus and the epoch.
-    """
-    header = {"schema": SCHEMA, "kind": "model", **attrs.asdict(model.recipe), **about}
-    weights = {name: tensor.detach().cpu().contiguous() for name, tensor in model.state_dict().items()}
-    write_whole(path, safetensors.torch.save(weights, metadata={"lvm": to_json(header, indent=None)}))
-
-
-def load_model(path: Path, registry: Registry) -> tuple[LatentVectorModel, dict[str, Any]]:
-    """Rebuild a model from its file alone; gives the header as well.
-
-    Raises:
-        LvmError: missing, truncated, no model, or a plugin that it needs is missing.
-    """
-    if not path.is_file():
-        raise LvmError("there is no such model file", where=str(path), fix="lvm runs")
-    try:
-        with safetensors.safe_open(str(path), framework="pt") as file:
-            header = json.loads((file.metadata() or {}).get("lvm", "{}"))
-            weights = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-    except (safetensors.SafetensorError, OSError, ValueError) as problem:
-        raise LvmError(f"the model cannot be read; it may be truncated: {problem}", where=str(path)) from None
-    if not isinstance(header, dict) or header.get("kind") != "model":
-        raise LvmError("the file is no lvm model", where=str(path), fix=f"lvm show {path}")
-    if header.get("schema", 0) > SCHEMA:
-        raise LvmError("the model was written by a newer lvm", where=str(path), fix="pip install -U lvmcore")
-    try:
-        model = build_model(header["arch"], header["inputs"], header["dim"], header["context"], registry)
-        model.load_state_dict(weights)
-    except LvmError as problem:
-        raise _missing_plugin(header, registry, path) or problem from None
-    except (KeyError, RuntimeError) as problem:
-        raise LvmError(f"the weights do not fit the header: {problem}", where=str(path)) from None
-    return model.eval(), header
-
-
-def _missing_plugin(header: dict[str, Any], registry: Registry, path: Path) -> LvmError | None:
-    loaded = {(plugin.dist, plugin.name) for plugin in registry.plugins.found if plugin.status == "ok"}
-    missing = [item for item in header.get("plugins", []) if (item["dist"], item["plugin"]) not in loaded]
-    if not missing:
-        return None
-    names = ", ".join(f"{item['dist']} {item['version']} (plugin {item['plugin']})" for item in missing)
-    ways = [_way_to(item, registry.plugins.found) for item in missing]
-    return LvmError(
-        f"the model needs a plugin that is not loaded: {names}", where=str(path), fix="; ".join(dict.fromkeys(ways))
-    )
-
-
-def _way_to(item: dict[str, str], found: list[Plugin]) -> str:
-    """What makes a missing plugin be there."""
-    if item["version"] == FILE:
-        return f"--plugin {item['dist']}"
-    for plugin in found:
-        if (plugin.dist, plugin.name) == (item["dist"], item["plugin"]):  # it is installed, but off or broken
-            return f"lvm plugins ({plugin.label} is {plugin.status}: {plugin.reason})"
-    return f"pip install {item['dist']}=={item['version']}"

@@ -15,10 +15,10 @@ import pytest
 from hypothesis import settings
 
 from lvm_cli.main import main
-from lvmcore.catalogue import Catalogue, default_files, load_catalogue
-from lvmcore.corpus import Corpus, CorpusInfo, save_corpus
+from lvmcore.data.corpus import Corpus, CorpusInfo, save_corpus
 from lvmcore.plugins import Plugins
 from lvmcore.registry import Registry
+from lvmcore.variants.catalogue import Catalogue, default_files, load_catalogue
 
 settings.register_profile("lvm", deadline=None, derandomize=True, max_examples=50)
 settings.load_profile("lvm")

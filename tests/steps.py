@@ -5,8 +5,9 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from lvmcore.corpus import Batch, Corpus, CorpusInfo
-from lvmcore.step import Step
+from lvmcore.data.corpus import Corpus, CorpusInfo
+from lvmcore.data.windows import Batch
+from lvmcore.training.step import Step
 
 
 def step_of(

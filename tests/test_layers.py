@@ -1,13 +1,59 @@
-"""Built-in plugins use the public names of lvmcore and no others, as a third party would."""
+"""Who may import whom: the rooms of the core are stacked, and plugins use its public names and no others."""
 
 from __future__ import annotations
 
 import ast
+import tomllib
 from pathlib import Path
+
+import grimp
 
 import lvmcore
 
-PLUGINS = Path(__file__).parent.parent / "plugins"
+TOP = Path(__file__).parent.parent
+PLUGINS = TOP / "plugins"
+
+STACK = (
+    ("experiment",),
+    ("testing",),
+    ("training", "report"),
+    ("runs",),
+    ("evaluation",),
+    ("checkpoint",),
+    ("model",),
+    ("data", "variants"),
+    ("registry",),
+    ("plugins",),
+    ("listeners", "requirements"),
+    ("hookspecs", "device"),
+    ("timing",),
+    ("components", "expression"),
+    ("files",),
+    ("errors",),
+)
+"""The rooms and modules of `lvmcore`, the uppermost first: each imports what is below it, and nothing beside it."""
+
+
+def packages() -> list[str]:
+    """Every package of a built-in plugin, as pyproject.toml names it."""
+    project = tomllib.loads((TOP / "pyproject.toml").read_text("utf-8"))["project"]
+    return sorted({entry.split(":")[0] for entry in project["entry-points"]["lvm"].values()})
+
+
+def test_nothing_imports_upwards() -> None:
+    graph = grimp.build_graph("lvmcore", "lvm_cli", *packages(), exclude_type_checking_imports=True, cache_dir=None)
+    own = {name.removeprefix("lvmcore.") for name in graph.find_children("lvmcore")}
+    assert own - {"__main__"} == {name for layer in STACK for name in layer}
+    layers = [
+        # commands and plugins know nothing of each other
+        grimp.Layer("lvm_cli", *packages(), independent=True),
+        *(grimp.Layer(*(f"lvmcore.{name}" for name in layer), independent=True) for layer in STACK),
+    ]
+    wrong = graph.find_illegal_dependencies_for_layers(layers=layers)
+    assert not wrong, "\n".join(
+        sorted(f"{route.middle or route.heads} by way of {route.tails}" for found in wrong for route in found.routes)
+    )
+    assert len(packages()) >= 8
 
 
 def test_built_in_plugins_import_public_names_only() -> None:

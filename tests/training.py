@@ -8,12 +8,12 @@ from typing import Any
 
 import torch
 
-from lvmcore.corpus import Corpus
+from lvmcore.data.corpus import Corpus
 from lvmcore.model import LatentVectorModel
 from lvmcore.registry import Registry
-from lvmcore.runs import Run
-from lvmcore.trainer import Conditions, Outcome, Trainer
-from lvmcore.variants import Variant
+from lvmcore.runs.run import Run
+from lvmcore.training.trainer import Conditions, Outcome, Trainer
+from lvmcore.variants.variant import Variant
 
 Weights = dict[str, torch.Tensor]
 

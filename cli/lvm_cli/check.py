@@ -22,7 +22,7 @@ from lvm_cli.options import (
 )
 from lvmcore.errors import LvmError
 from lvmcore.registry import KINDS, Registry
-from lvmcore.tables import add_columns, add_text, new_table
+from lvmcore.report.tables import add_columns, add_text, new_table
 
 
 @click.command("check")
@@ -103,14 +103,14 @@ def _tried(check: Callable[[], str]) -> tuple[bool, str]:
 
 
 def _versions() -> str:
-    from lvmcore.runs import versions
+    from lvmcore.runs.run import versions
 
     return ", ".join(f"{name} {number}" for name, number in versions().items())
 
 
 def _processor() -> str:
 
-    from lvmcore.precision import processor_name, resolve
+    from lvmcore.device import processor_name, resolve
 
     chosen = resolve("auto")
     reason = "native" if chosen == "bf16" else "no native bf16 product"
@@ -128,8 +128,8 @@ def _plugins(registry: Registry) -> str:
 def _variants(registry: Registry, registries: tuple[Path, ...]) -> str:
     """Every variant's expressions name components and options that exist."""
     from lvmcore.evaluation.evaluator import profile_of
-    from lvmcore.soundness import mistakes
-    from lvmcore.trainer import CONTEXT
+    from lvmcore.training.trainer import CONTEXT
+    from lvmcore.training.validation import mistakes
 
     catalogue = open_catalogue(registry, registries)
     found = [wrong for variant in catalogue.variants.values() for wrong in mistakes(variant, registry, catalogue)]
@@ -146,7 +146,7 @@ def _variants(registry: Registry, registries: tuple[Path, ...]) -> str:
 
 
 def _corpora(registry: Registry) -> str:
-    from lvmcore.corpus import digest_of
+    from lvmcore.data.corpus import digest_of
 
     said = []
     for found in registry.all("corpus"):
@@ -160,7 +160,7 @@ def _corpora(registry: Registry) -> str:
 
 def _evaluator(registry: Registry, registries: tuple[Path, ...]) -> str:
     """On the default corpus the oracle finds every target and the copier finds none of them first."""
-    from lvmcore.corpora import open_corpus
+    from lvmcore.data.open import open_corpus
     from lvmcore.evaluation.evaluator import evaluate
     from lvmcore.evaluation.predictors import yardstick
     from lvmcore.evaluation.settings import Settings

@@ -19,17 +19,18 @@ from lvm_cli.options import (
     registry_option,
     runs_option,
 )
-from lvmcore.comparison import compare
 from lvmcore.errors import LvmError
+from lvmcore.evaluation.figures import plain, signed
 from lvmcore.expression import Term, parse_one
-from lvmcore.figures import plain, signed
 from lvmcore.files import to_json
 from lvmcore.plugins import CORE
-from lvmcore.runs import Run, listed_runs
-from lvmcore.tables import Fitting, add_columns, new_table
+from lvmcore.report.comparison import compare
+from lvmcore.report.tables import Fitting, add_columns, new_table
+from lvmcore.runs.folder import listed_runs
+from lvmcore.runs.run import Run
 
 if TYPE_CHECKING:
-    from lvmcore.paired import Difference
+    from lvmcore.report.paired import Difference
 
 COLOURS = {"better": "green", "worse": "red", "can't tell": "dim"}
 
@@ -84,7 +85,7 @@ def command(
 
 
 def _paired(runs: list[Run], form: str) -> None:
-    from lvmcore.paired import compare_paired, warnings_of
+    from lvmcore.report.paired import compare_paired, warnings_of
 
     if len(runs) != 2:
         raise LvmError(f"--paired compares two runs, not {len(runs)}", fix="lvm compare RUN RUN --paired")

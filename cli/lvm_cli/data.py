@@ -40,8 +40,9 @@ def import_(
     Keys: vectors (N, D), article_indices (N,), and, where there are any, chunk_indices (N,), splits and
     titles, one entry an article. Without splits, 80 % of the articles train, 10 % validate, 10 % are OOD.
     """
-    from lvmcore.corpus import SPLITS, Corpus
-    from lvmcore.importing import import_npz
+    from lvmcore.data.corpus import Corpus
+    from lvmcore.data.npz import import_npz
+    from lvmcore.data.windows import SPLITS
 
     target = output or file.with_suffix(".safetensors")
     about = {"encoder": encoder, "chunking": chunking, "licence": licence, "source": source}

@@ -21,10 +21,11 @@ from lvm_cli.options import (
 )
 from lvmcore.errors import LvmError, nearest
 from lvmcore.expression import parse_one
-from lvmcore.runs import DEFAULT_PROTOCOL, Run, all_runs
+from lvmcore.runs.folder import all_runs
+from lvmcore.runs.run import DEFAULT_PROTOCOL, Run
 
 if TYPE_CHECKING:
-    from lvmcore.corpus import Corpus
+    from lvmcore.data.corpus import Corpus
     from lvmcore.evaluation.measurement import Predictor
     from lvmcore.registry import Registry
 
@@ -77,7 +78,7 @@ def command(
     lvm eval copy-last --data kjv
     """
     from lvm_cli.progress import WindowsBar
-    from lvmcore.corpora import open_corpus
+    from lvmcore.data.open import open_corpus
     from lvmcore.evaluation.evaluator import Evaluator, save_columns
     from lvmcore.evaluation.settings import Settings
 
@@ -169,9 +170,9 @@ def _is_predictor(what: str, registry: Registry) -> bool:
 def _predictor(what: str, run: Run | None, corpus: Corpus, registry: Registry, precision: str) -> tuple[Predictor, int]:
     """The predictor and the length of its context."""
 
+    from lvmcore.checkpoint import load_model
+    from lvmcore.device import resolve
     from lvmcore.evaluation.predictors import predictor_of_model, yardstick
-    from lvmcore.model import load_model
-    from lvmcore.precision import resolve
 
     if run is None and _is_predictor(what, registry):
         return yardstick(what, corpus, registry), 5

@@ -13,13 +13,13 @@ from rich.text import Text
 
 from lvm_cli.console import console
 from lvm_cli.options import json_option, open_catalogue, open_registry, plugin_options, print_json, registry_option
-from lvmcore.catalogue import Catalogue
-from lvmcore.comparison import approach
 from lvmcore.components import options, summary, write
 from lvmcore.errors import LvmError
 from lvmcore.registry import KINDS, Registry, kind_of
-from lvmcore.tables import Fitting, add_columns, add_text, new_table
-from lvmcore.variants import BASE, Variant
+from lvmcore.report.comparison import approach
+from lvmcore.report.tables import Fitting, add_columns, add_text, new_table
+from lvmcore.variants.catalogue import Catalogue
+from lvmcore.variants.variant import BASE, Variant
 
 BUILT_IN = "built-in"
 

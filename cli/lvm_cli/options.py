@@ -15,10 +15,11 @@ from lvmcore.errors import LvmError
 from lvmcore.files import to_json
 from lvmcore.plugins import Plugins
 from lvmcore.registry import KINDS, Registry
-from lvmcore.runs import Run, find_run
+from lvmcore.runs.folder import find_run
+from lvmcore.runs.run import Run
 
 if TYPE_CHECKING:
-    from lvmcore.catalogue import Catalogue
+    from lvmcore.variants.catalogue import Catalogue
 
 LOCAL = Path("registry.toml")
 """Variants of one's own, beside the runs."""
@@ -84,7 +85,7 @@ def open_registry(files: tuple[Path, ...] = (), without: tuple[str, ...] = ()) -
 
 def open_catalogue(registry: Registry, registries: tuple[Path, ...] = ()) -> Catalogue:
     """Variants and profiles: the wheel's, the plugins', ./registry.toml, then --registry."""
-    from lvmcore.catalogue import default_files, load_catalogue
+    from lvmcore.variants.catalogue import default_files, load_catalogue
 
     shipped = {file.read_bytes() for file in default_files()}
     local = [LOCAL] if LOCAL.is_file() and LOCAL.read_bytes() not in shipped else []  # one in a checkout is the same
@@ -105,7 +106,7 @@ def examine(registry: Registry) -> None:
 
 def plugged_files(registry: Registry) -> list[Path]:
     """The files of variants that plugins bring; one that cannot be read is its plugin's fault, and left out."""
-    from lvmcore.catalogue import default_files, load_catalogue
+    from lvmcore.variants.catalogue import default_files, load_catalogue
 
     files: list[Path] = []
     for plugin, file in registry.variant_files():

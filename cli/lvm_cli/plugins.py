@@ -12,7 +12,7 @@ from lvm_cli.console import console
 from lvm_cli.options import examine, json_option, open_registry, plugin_options, print_json
 from lvmcore.plugins import Plugin
 from lvmcore.registry import KINDS
-from lvmcore.tables import add_columns, add_text, new_table
+from lvmcore.report.tables import add_columns, add_text, new_table
 
 COLOURS = {"ok": "green", "FAILED": "red", "off": "yellow"}
 

@@ -9,14 +9,14 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 from rich.text import Text
 
-from lvmcore.figures import plain, rate, signed
+from lvmcore.evaluation.figures import plain, rate, signed
 from lvmcore.hookspecs import hookimpl
-from lvmcore.variants import SettledStage, Variant
+from lvmcore.variants.variant import SettledStage, Variant
 
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from lvmcore.runs import Run
+    from lvmcore.runs.run import Run
 
 REFRESH = 0.2
 """Seconds between two looks at the loss terms; each look waits for the device."""

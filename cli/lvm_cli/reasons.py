@@ -11,8 +11,9 @@ from rich.text import Text
 
 from lvm_cli.console import note
 from lvm_cli.tables import profiles_of
-from lvmcore.figures import NONE, apart, figure_label, signed
-from lvmcore.rules import CHEATS, beats, by_figure, find_figure, paired, parse_rule
+from lvmcore.evaluation.figures import NONE, apart, signed
+from lvmcore.report.format import figure_label
+from lvmcore.variants.gates import CHEATS, beats, by_figure, find_figure, paired, parse_rule
 
 Condition = dict[str, Any]
 

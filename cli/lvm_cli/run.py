@@ -26,8 +26,8 @@ from lvmcore.errors import LvmError
 from lvmcore.expression import Term
 from lvmcore.plugins import CORE
 from lvmcore.registry import Registry
-from lvmcore.runs import Run, command_line
-from lvmcore.variants import BASE, BEST, Variant
+from lvmcore.runs.run import Run, command_line
+from lvmcore.variants.variant import BASE, BEST, Variant
 
 
 @click.command("run")
@@ -103,7 +103,7 @@ def command(
         catalogue = open_catalogue(registry, registries)
         named = catalogue.variant(variant or BASE)
         chosen = named.override(overrides)
-        from lvmcore.soundness import idle, mistakes
+        from lvmcore.training.validation import idle, mistakes
 
         given = {key: value for key, value in overrides.items() if value is not None}
         for mistake in mistakes(chosen, registry, catalogue, without=given):
@@ -112,7 +112,7 @@ def command(
             out.print(note(said))
         from lvm_cli.progress import Display
         from lvmcore.experiment import Experiment
-        from lvmcore.trainer import Conditions
+        from lvmcore.training.trainer import Conditions
     except BaseException:
         run.discard()
         raise
@@ -170,7 +170,7 @@ def overrides_by_stages(stages: tuple[Any, ...], overrides: dict[str, Any]) -> l
 def _report(out: Console, run: Run, registry: Registry, as_json: bool) -> None:
     from lvm_cli.reasons import reasons
     from lvm_cli.tables import beside, five_tests, windows
-    from lvmcore.comparison import compare
+    from lvmcore.report.comparison import compare
 
     if as_json:
         print_json(run.document())

@@ -10,10 +10,11 @@ from rich.text import Text
 
 from lvm_cli.console import console
 from lvm_cli.options import json_option, print_json, runs_option
-from lvmcore.comparison import status_text
-from lvmcore.figures import NONE
-from lvmcore.runs import Run, listed_runs
-from lvmcore.tables import Fitting, add_columns, add_text, new_table
+from lvmcore.evaluation.figures import NONE
+from lvmcore.report.comparison import status_text
+from lvmcore.report.tables import Fitting, add_columns, add_text, new_table
+from lvmcore.runs.folder import listed_runs
+from lvmcore.runs.run import Run
 
 COLOURS = {"finished": "green", "running": "cyan", "collapsed": "red", "failed": "red", "damaged": "red"}
 

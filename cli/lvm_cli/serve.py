@@ -11,9 +11,9 @@ from typing import Any
 import click
 
 from lvm_cli.options import open_registry, open_run, plugin_options, runs_option
-from lvmcore.deployment import deployed
 from lvmcore.errors import LvmError, MachineError
-from lvmcore.runs import Run
+from lvmcore.runs.run import Run
+from lvmcore.runs.serving import deployed
 
 
 @click.command("serve")
@@ -48,8 +48,8 @@ def command(
     except ModuleNotFoundError as problem:
         fix = "pip install 'lvmcore[serve]'"
         raise LvmError(f"lvm serve needs {problem.name}, which is not installed", fix=fix) from None
-    from lvmcore.model import load_model
-    from lvmcore.precision import resolve
+    from lvmcore.checkpoint import load_model
+    from lvmcore.device import resolve
 
     run = None if Path(what).suffix == ".safetensors" else open_run(what, root)
     if run and not run.model_file.is_file():

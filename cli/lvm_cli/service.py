@@ -10,8 +10,8 @@ from fastapi import FastAPI, HTTPException
 from pydantic import BaseModel, Field
 from torch import Tensor
 
+from lvmcore.device import autocast
 from lvmcore.model import LatentVectorModel
-from lvmcore.precision import autocast
 
 MOST = 4096
 """Contexts in one request."""

@@ -22,14 +22,15 @@ from lvm_cli.options import (
     registry_option,
     runs_option,
 )
-from lvmcore.catalogue import Catalogue
 from lvmcore.components import Option, options, write
 from lvmcore.errors import LvmError, nearest
 from lvmcore.files import to_json
 from lvmcore.registry import KINDS, Registered, Registry
-from lvmcore.runs import Run, all_runs, find_run
-from lvmcore.scheduled import LossSchedule, Schedule
-from lvmcore.tables import Fitting, add_columns, add_text, new_table
+from lvmcore.report.tables import Fitting, add_columns, add_text, new_table
+from lvmcore.runs.folder import all_runs, find_run
+from lvmcore.runs.run import Run
+from lvmcore.timing import LossSchedule, Schedule
+from lvmcore.variants.catalogue import Catalogue
 
 SCHEDULES = {"loss": LossSchedule, "input": Schedule}
 """The options that every loss and input has besides its own."""

@@ -8,8 +8,9 @@ from typing import Any
 from rich.table import Table
 from rich.text import Text
 
-from lvmcore.figures import LABELS, NONE, TESTS, plain, rate, signed
-from lvmcore.tables import Fitting, add_columns, new_table
+from lvmcore.evaluation.figures import NONE, plain, rate, signed
+from lvmcore.report.format import LABELS, TESTS
+from lvmcore.report.tables import Fitting, add_columns, new_table
 
 Path = tuple[str, ...]
 Result = dict[str, Any]

@@ -13,16 +13,16 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from lvmcore.catalogue import default_files, load_catalogue
-from lvmcore.corpora import open_corpus
+from lvmcore.data.open import open_corpus
 from lvmcore.evaluation.evaluator import Evaluator
 from lvmcore.evaluation.predictors import yardstick
 from lvmcore.evaluation.settings import Settings
 from lvmcore.experiment import Experiment
 from lvmcore.plugins import Plugins
 from lvmcore.registry import Registry
-from lvmcore.runs import Run
-from lvmcore.trainer import Conditions
+from lvmcore.runs.run import Run
+from lvmcore.training.trainer import Conditions
+from lvmcore.variants.catalogue import default_files, load_catalogue
 
 RESULTS = Path(__file__).parent / "results.csv"
 WORLD = "world,articles=100,length=40,dim=64,latent=12,topic=0.65,seed=2"

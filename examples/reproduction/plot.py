@@ -15,22 +15,18 @@ STARTS = {"first": "tab:blue", "fourth": "tab:orange"}
 
 def main() -> None:
     runs = {label: run.epochs for label, (run,) in results("scan").items()}
-    last = {label: epochs[-1] for label, epochs in runs.items()}
     figure, axes = plt.subplots(1, 2, figsize=(11, 4), layout="constrained")
     for axis, name, title in zip(axes, ("val_cos", "margin"), ("val cosine", "margin"), strict=True):
         for start, colour in STARTS.items():
-            held = {weight_of(label): epoch[name] for label, epoch in last.items() if label.startswith(start)}
-            held |= {0.0: last["first-0.0"][name]}
+            held = {weight_of(label): epochs for label, epochs in runs.items() if label.startswith(start)}
+            held[0.0] = runs["first-0.0"]
             weights = sorted(held)
-            curve = [held[weight] for weight in weights]
-            axis.plot(weights, curve, "o-", color=colour, label=f"guard from the {start} epoch")
+            last = [held[weight][-1][name] for weight in weights]
+            axis.plot(weights, last, "o-", color=colour, label=f"guard from the {start} epoch")
             if name == "val_cos":
-                found = {weight_of(label): epochs[3:] for label, epochs in runs.items() if label.startswith(start)}
-                lowest = {weight: min(epoch[name] for epoch in epochs) for weight, epochs in found.items()}
-                lowest |= {0.0: min(epoch[name] for epoch in runs["first-0.0"][3:])}
-                curve = [lowest[weight] for weight in weights]
-                axis.plot(weights, curve, "x--", color=colour, alpha=0.6, label="its lowest from epoch 4 on")
-        ticks = sorted({weight_of(label) for label in last})
+                lowest = [min(epoch[name] for epoch in held[weight][3:]) for weight in weights]
+                axis.plot(weights, lowest, "x--", color=colour, alpha=0.6, label="its lowest from epoch 4 on")
+        ticks = sorted({weight_of(label) for label in runs})
         axis.set_xscale("symlog", linthresh=0.001)
         axis.set_xticks(ticks, [f"{tick:g}" for tick in ticks])
         axis.minorticks_off()

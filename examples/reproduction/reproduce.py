@@ -116,7 +116,7 @@ def apart() -> Iterator[Unit]:
 
 
 def narrowed(variant: str) -> tuple[str, ...]:
-    from lvmcore.catalogue import default_files, load_catalogue
+    from lvmcore.variants.catalogue import default_files, load_catalogue
 
     arch = load_catalogue(default_files()).variant(variant).arch
     if variant == "p5.1":  # its stages name the architecture themselves

@@ -15,9 +15,10 @@ from typing import Any
 
 import attrs
 
-from lvmcore.catalogue import default_files, load_catalogue
-from lvmcore.reported import DIAGNOSTIC, Reported
-from lvmcore.runs import Run, all_runs
+from lvmcore.runs.folder import all_runs
+from lvmcore.runs.run import Run
+from lvmcore.variants.catalogue import default_files, load_catalogue
+from lvmcore.variants.published import DIAGNOSTIC, Reported
 
 RESULTS = Path(__file__).parent / "results"
 GROUPS = ("wiki", "scan", "apart", "novels")
@@ -84,14 +85,18 @@ def overview(group: str) -> str:
     return _table(HEADS, rows)
 
 
+def _published(group: str) -> Iterator[tuple[str, list[Result], Reported]]:
+    """The systems that figures were published for, with their runs."""
+    variants = load_catalogue(default_files()).variants
+    for label, runs in results(group).items():
+        if label in variants and (reported := variants[label].reported):
+            yield label, runs, reported
+
+
 def beside_reported(group: str) -> str:
     """A row a system that figures were published for: theirs, and ours by their protocol."""
     rows = []
-    variants = load_catalogue(default_files()).variants
-    for label, runs in results(group).items():
-        reported = variants[label].reported if label in variants else None
-        if reported is None:
-            continue
+    for label, runs, reported in _published(group):
         ours = [_value(runs, "5cat-2025", *path) for path in (("A", "margin"), ("B", "all", "r5"), ("D", "score"))]
         new = _value(runs, "5cat", "A", "margin")
         theirs = [_reported(reported, name) for name in ("margin", "r5", "d")]
@@ -104,10 +109,8 @@ def beside_reported(group: str) -> str:
 def diagnostics(group: str) -> str:
     """A row a system whose margin was published as cos(p, target) − cos(p, last row): theirs, and ours on VAL."""
     rows = []
-    variants = load_catalogue(default_files()).variants
-    for label, runs in results(group).items():
-        reported = variants[label].reported if label in variants else None
-        if reported and reported.protocol == DIAGNOSTIC and reported.margin:
+    for label, runs, reported in _published(group):
+        if reported.protocol == DIAGNOSTIC and reported.margin:
             cosine, margin = (_value(runs, "5cat", *path) for path in (("cosine",), ("A", "margin_last")))
             theirs = f"{reported.val_cos:.3f}", f"{reported.margin.val:+.3f}"
             rows.append([f"`{label}`", theirs[0], f"{cosine:.3f}", theirs[1], f"{margin:+.3f}"])

@@ -16,7 +16,8 @@ import numpy as np
 import safetensors
 import safetensors.numpy
 
-from lvmcore.corpus import Corpus
+from lvmcore.data.corpus import Corpus
+from lvmcore.data.windows import Windows
 from lvmcore.errors import LvmError
 from lvmcore.evaluation.settings import Settings
 from lvmcore.files import to_json, write_whole
@@ -85,7 +86,7 @@ def _code(component: type) -> str:
 
 @once
 def _evaluator() -> str:
-    """The source of the evaluator and of the corpus that it reads, and the libraries they compute with."""
-    files = [*sorted(Path(__file__).parent.glob("*.py")), Path(inspect.getfile(Corpus))]
+    """The source of the evaluator and of the rows and windows that it reads, and the libraries they compute with."""
+    files = [*sorted(Path(__file__).parent.rglob("*.py")), *(Path(inspect.getfile(held)) for held in (Corpus, Windows))]
     versions = [f"{library} {version(library)}" for library in ("torch", "numpy")]
     return "\n".join([*versions, *(file.read_text("utf-8") for file in files)])

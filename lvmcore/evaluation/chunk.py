@@ -10,7 +10,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from lvmcore.corpus import Batch
+from lvmcore.data.windows import Batch
 from lvmcore.evaluation.content import ContentKeys
 
 Predict = Callable[[Tensor, Tensor], Tensor]

@@ -7,7 +7,8 @@ from functools import cached_property
 import torch
 from torch import Tensor
 
-from lvmcore.corpus import SPLITS, Batch, Corpus
+from lvmcore.data.corpus import Corpus
+from lvmcore.data.windows import SPLITS, Batch
 
 # Odd 64-bit constants of the splitmix64 finaliser (Steele, Lea, Flood 2014), as signed integers
 _GOLDEN = 0x9E3779B97F4A7C15 - (1 << 64)

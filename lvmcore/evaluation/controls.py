@@ -8,9 +8,8 @@ from typing import Any
 import attrs
 import torch
 
-from lvmcore.catalogue import Catalogue
-from lvmcore.corpora import open_corpus
-from lvmcore.corpus import Corpus
+from lvmcore.data.corpus import Corpus
+from lvmcore.data.open import open_corpus
 from lvmcore.evaluation.evaluator import CAUSAL, Evaluator
 from lvmcore.evaluation.measurement import Predictor, columns_of, evaluation_windows, measured, statistics_of
 from lvmcore.evaluation.predictors import FILTER, ORACLE, yardstick
@@ -19,6 +18,7 @@ from lvmcore.evaluation.settings import BATCH, Settings
 from lvmcore.evaluation.statistics import figures
 from lvmcore.plugins import CORE
 from lvmcore.registry import Registry
+from lvmcore.variants.catalogue import Catalogue
 
 TEXT = "wiki"
 WORLD = "world,articles=200,seed=1"

@@ -11,13 +11,14 @@ import attrs
 import numpy as np
 import safetensors.numpy
 
-from lvmcore.catalogue import Catalogue
-from lvmcore.corpus import Corpus, Windows
+from lvmcore.data.corpus import Corpus
+from lvmcore.data.windows import Windows
 from lvmcore.errors import LvmError, because, strict
 from lvmcore.evaluation.cache import Found, YardstickCache
 from lvmcore.evaluation.checks import checks_of, report
 from lvmcore.evaluation.chunk import Predict
-from lvmcore.evaluation.gates import COMPARED, judge, require_known
+from lvmcore.evaluation.document import SCHEMA
+from lvmcore.evaluation.judgement import COMPARED, judge, require_known
 from lvmcore.evaluation.measurement import (
     Columns,
     Predictor,
@@ -29,14 +30,14 @@ from lvmcore.evaluation.measurement import (
 from lvmcore.evaluation.predictors import FILTER, is_oracle, yardstick, yardsticks
 from lvmcore.evaluation.protocols import FIVECAT, Protocol, protocol_of
 from lvmcore.evaluation.remarks import remarks
-from lvmcore.evaluation.result import SCHEMA
 from lvmcore.evaluation.settings import Settings
 from lvmcore.evaluation.statistics import FEW, few_articles
 from lvmcore.expression import Term
 from lvmcore.files import write_whole
 from lvmcore.plugins import CORE
 from lvmcore.registry import Registry
-from lvmcore.rules import Gate
+from lvmcore.variants.catalogue import Catalogue
+from lvmcore.variants.gates import Gate
 
 CAUSAL = "causal"
 """The profile that is printed beside whichever was asked for."""
@@ -171,10 +172,10 @@ class Evaluator:
         """
         found: dict[str, Found] = {}
         left_out: list[str] = []
+        keeps = self.settings.keep_yardsticks
         for registered in yardsticks(self.registry):
             key = self.registry.key(registered)
             cache = YardstickCache(self.corpus.digest, registered, self.settings, self.checks, self.baseline)
-            keeps = self.settings.keep_yardsticks
             if keeps and (kept := cache.read()) is not None:
                 found[key] = kept
                 continue

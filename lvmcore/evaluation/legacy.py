@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from lvmcore.evaluation.chunk import Chunk, pointing, where
-from lvmcore.evaluation.rollout import HORIZON
+from lvmcore.evaluation.fivecat.rollout import HORIZON
 
 REACH = 3
 AHEAD = HORIZON

@@ -9,12 +9,14 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from lvmcore.corpus import SPLITS, Corpus, Windows
-from lvmcore.evaluation import ablations, coherence, legacy, offsets, retrieval, rollout
+from lvmcore.data.corpus import Corpus
+from lvmcore.data.windows import SPLITS, Windows
+from lvmcore.evaluation import legacy
 from lvmcore.evaluation.chunk import Chunk, Predict
 from lvmcore.evaluation.content import ContentKeys
+from lvmcore.evaluation.document import Measured, SplitResult
+from lvmcore.evaluation.fivecat import ablations, coherence, offsets, retrieval, rollout
 from lvmcore.evaluation.protocols import FIVECAT, Protocol, Test
-from lvmcore.evaluation.result import Measured, SplitResult
 from lvmcore.evaluation.settings import BATCH
 from lvmcore.evaluation.statistics import COSINE, Figure, Statistics
 

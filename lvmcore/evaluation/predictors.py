@@ -5,10 +5,10 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from lvmcore.corpus import Corpus
+from lvmcore.data.corpus import Corpus
+from lvmcore.device import autocast
 from lvmcore.evaluation.measurement import Predictor
 from lvmcore.expression import parse_one
-from lvmcore.precision import autocast
 from lvmcore.registry import Registered, Registry
 
 FILTER = "filter"

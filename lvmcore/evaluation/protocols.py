@@ -8,8 +8,9 @@ import attrs
 from torch import Tensor
 
 from lvmcore.errors import unknown
-from lvmcore.evaluation import ablations, coherence, direction, legacy, offsets, retrieval, rollout
+from lvmcore.evaluation import legacy
 from lvmcore.evaluation.chunk import Chunk
+from lvmcore.evaluation.fivecat import ablations, coherence, direction, offsets, retrieval, rollout
 
 Test = Callable[[Chunk], Mapping[str, Tensor]]
 """Per-window columns of one chunk, NaN where a window can't be measured."""

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from lvmcore.evaluation.ablations import NAMES
+from lvmcore.evaluation.fivecat.ablations import NAMES
 from lvmcore.evaluation.measurement import Columns
 from lvmcore.evaluation.statistics import FEW, Statistics
 

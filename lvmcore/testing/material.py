@@ -9,8 +9,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from lvmcore.corpus import Batch, Corpus, CorpusInfo
-from lvmcore.step import Step
+from lvmcore.data.corpus import Corpus, CorpusInfo
+from lvmcore.data.windows import Batch
+from lvmcore.training.step import Step
 
 CONTEXT, DIM, BATCH = 5, 12, 7
 

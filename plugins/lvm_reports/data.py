@@ -12,9 +12,6 @@ import attrs
 
 from lvmcore import Comparison, Row, component
 
-SPLIT = {"measured_on": ["corpus_digest", "max_windows"]}
-"""Pairs of a row → the columns that hold them."""
-
 
 @component
 class Csv:
@@ -23,21 +20,20 @@ class Csv:
     def build(self) -> Callable[[Comparison], str]:
         def write(comparison: Comparison) -> str:
             text = io.StringIO()
-            rows = [_flat(row) for row in [*comparison.rows, *comparison.yardsticks]]
-            names = [name for field in attrs.fields(Row) for name in SPLIT.get(field.name, [field.name])]
-            writer = csv.DictWriter(text, names, lineterminator="\n")
+            names = [field.name for field in attrs.fields(Row) if field.name != "measured_on"]
+            writer = csv.DictWriter(text, [*names, "corpus_digest", "max_windows"], lineterminator="\n")
             writer.writeheader()
-            writer.writerows(rows)
+            writer.writerows(_flat(row) for row in [*comparison.rows, *comparison.yardsticks])
             return text.getvalue().rstrip("\n")
 
         return write
 
 
 def _flat(row: Row) -> dict[str, Any]:
+    """A row without its one field that is a pair."""
     held = attrs.asdict(row)
-    return held | {
-        name: value for key, names in SPLIT.items() for name, value in zip(names, held.pop(key), strict=True)
-    }
+    held["corpus_digest"], held["max_windows"] = held.pop("measured_on")
+    return held
 
 
 @component

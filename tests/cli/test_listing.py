@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 from conftest import TOY, Lvm
 
-from lvmcore.catalogue import Catalogue
 from lvmcore.components import options
 from lvmcore.evaluation.controls import Control
 from lvmcore.registry import KINDS, Registry
+from lvmcore.variants.catalogue import Catalogue
 
 BROKEN = "from lvmcore import hookimpl\n@hookimpl\ndef lvm_losses():\n    raise RuntimeError('bad day')\n"
 

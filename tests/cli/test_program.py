@@ -141,7 +141,7 @@ def test_an_npz_file_is_imported_and_trained_on(lvm: Lvm, tmp_path: Path) -> Non
 def test_auto_is_the_same_precision_in_training_and_evaluation(
     lvm: Lvm, small: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("lvmcore.precision.processor_flags", lambda: {"avx512_bf16"})
+    monkeypatch.setattr("lvmcore.device.processor_flags", lambda: {"avx512_bf16"})
     auto, bf16, fp32 = (
         json.loads(lvm(*TOY, small, "--precision", choice, "--json").stdout) for choice in ("auto", "bf16", "fp32")
     )

@@ -19,10 +19,10 @@ from conftest import TOY, Lvm
 from fastapi.testclient import TestClient
 
 from lvm_cli.service import MOST, service
-from lvmcore.deployment import deployed, served_at
 from lvmcore.errors import LvmError, MachineError
 from lvmcore.model import build_model
 from lvmcore.registry import Registry
+from lvmcore.runs.serving import deployed, served_at
 
 DIM = 8
 
@@ -121,7 +121,7 @@ def test_a_served_run_says_so_until_the_server_ends(
 
 
 def test_a_server_that_was_killed_serves_no_longer(tmp_path: Path) -> None:
-    code = "import os, sys; from pathlib import Path; from lvmcore.deployment import deployed\n"
+    code = "import os, sys; from pathlib import Path; from lvmcore.runs.serving import deployed\n"
     code += "with deployed(Path(sys.argv[1]), 'http://here:1'): os.kill(os.getpid(), 9)"
     subprocess.run([sys.executable, "-c", code, str(tmp_path)], check=False)
     assert (tmp_path / ".served-1").read_text() == "http://here:1"

@@ -15,9 +15,10 @@ from rich.console import Console
 from lvm_cli.progress import WindowsBar
 from lvm_cli.reasons import reasons
 from lvm_cli.tables import beside, five_tests
-from lvmcore.evaluation.gates import judge
-from lvmcore.figures import apart, figure_label, plain, signed
-from lvmcore.rules import Gate, parse_rule
+from lvmcore.evaluation.figures import apart, plain, signed
+from lvmcore.evaluation.judgement import judge
+from lvmcore.report.format import figure_label
+from lvmcore.variants.gates import Gate, parse_rule
 
 Interval = tuple[float | None, float | None, float | None]
 

@@ -26,8 +26,8 @@ from lvm_cli.main import main
 from lvm_corpora.kjv import Kjv
 from lvm_corpora.wiki import Wiki
 from lvm_corpora.world import World
-from lvmcore.catalogue import default_files, load_catalogue
-from lvmcore.corpus import Corpus, CorpusInfo
+from lvmcore.data.corpus import Corpus, CorpusInfo
+from lvmcore.variants.catalogue import default_files, load_catalogue
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGES = [ROOT / "README.md", ROOT / "benchmarks" / "README.md", *sorted((ROOT / "docs").glob("*.md"))]

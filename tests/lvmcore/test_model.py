@@ -10,8 +10,9 @@ import safetensors
 import safetensors.torch
 import torch
 
+from lvmcore.checkpoint import load_model, save_model
 from lvmcore.errors import LvmError
-from lvmcore.model import build_model, load_model, rebuilt, save_model
+from lvmcore.model import build_model, rebuilt
 from lvmcore.plugins import Plugins
 from lvmcore.registry import Registry
 

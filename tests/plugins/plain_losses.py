@@ -7,7 +7,7 @@ import math
 import torch
 from torch import Tensor
 
-from lvmcore.step import Step
+from lvmcore.training.step import Step
 
 Rows = list[list[float]]
 

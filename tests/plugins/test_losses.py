@@ -31,7 +31,7 @@ from torch import Tensor
 from lvmcore.errors import LvmError
 from lvmcore.expression import parse_one
 from lvmcore.registry import Registry
-from lvmcore.step import Step
+from lvmcore.training.step import Step
 
 
 def built(text: str, registry: Registry) -> Callable[[Step], Tensor]:

@@ -6,7 +6,7 @@ import numpy as np
 import torch
 from conftest import MakeCorpus
 
-from lvmcore.corpus import Corpus
+from lvmcore.data.corpus import Corpus
 from lvmcore.evaluation.predictors import yardstick, yardsticks
 from lvmcore.registry import Registry
 

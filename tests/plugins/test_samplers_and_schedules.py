@@ -9,7 +9,7 @@ import pytest
 import torch
 from torch.optim import SGD
 
-from lvmcore.corpus import Corpus
+from lvmcore.data.corpus import Corpus
 from lvmcore.errors import LvmError
 from lvmcore.expression import parse_one
 from lvmcore.registry import Registry

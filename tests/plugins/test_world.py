@@ -7,8 +7,8 @@ import torch
 from torch import Tensor
 
 from lvm_corpora.world import World
-from lvmcore.corpora import open_corpus
-from lvmcore.corpus import Corpus
+from lvmcore.data.corpus import Corpus
+from lvmcore.data.open import open_corpus
 from lvmcore.errors import LvmError
 from lvmcore.evaluation.predictors import yardstick, yardsticks
 from lvmcore.registry import Registry

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from lvmcore.catalogue import default_files, load_catalogue
 from lvmcore.components import explicit, options, summary
 from lvmcore.registry import KINDS
-from lvmcore.scheduled import LossSchedule, Schedule
 from lvmcore.testing.promises import ANY, PLUGIN, Subject, expect
 from lvmcore.testing.promises import promise as promised
+from lvmcore.timing import LossSchedule, Schedule
+from lvmcore.variants.catalogue import default_files, load_catalogue
 
 RESERVED = {"loss": LossSchedule.names(), "input": Schedule.names()}
 

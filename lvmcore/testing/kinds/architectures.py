@@ -10,9 +10,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from lvmcore.checkpoint import load_model, save_model
 from lvmcore.components import make
 from lvmcore.expression import Term
-from lvmcore.model import LatentVectorModel, Shape, build_model, load_model, save_model
+from lvmcore.model import LatentVectorModel, Shape, build_model
 from lvmcore.registry import Registry
 from lvmcore.testing.material import BATCH, CONTEXT, DIM, contexts, odd_contexts, rows
 from lvmcore.testing.promises import Subject, expect, promise, wraps

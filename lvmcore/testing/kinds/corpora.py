@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from functools import cache
 
-from lvmcore.corpus import SPLITS, Corpus, digest_of
+from lvmcore.data.corpus import Corpus, digest_of
+from lvmcore.data.windows import SPLITS
 from lvmcore.testing.material import CONTEXT
 from lvmcore.testing.promises import Subject, expect, promise
 

@@ -9,8 +9,9 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from lvmcore.checkpoint import load_model, save_model
 from lvmcore.components import options, write
-from lvmcore.model import Shape, build_model, load_model, save_model
+from lvmcore.model import Shape, build_model
 from lvmcore.testing.kinds.architectures import base_of
 from lvmcore.testing.material import CONTEXT, DIM, contexts
 from lvmcore.testing.promises import Subject, expect, promise

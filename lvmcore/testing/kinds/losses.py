@@ -7,9 +7,9 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from lvmcore.step import Step
 from lvmcore.testing.material import BATCH, DIM, edge_steps, random_step, rows
 from lvmcore.testing.promises import Subject, expect, promise
+from lvmcore.training.step import Step
 
 EPSILON, TOLERANCE = 1e-6, 1e-4
 """Of the central difference in float64, and how far relative to the slope the gradient may be from it."""

@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from lvmcore.corpus import Corpus
+from lvmcore.data.corpus import Corpus
 from lvmcore.errors import LvmError
 from lvmcore.testing.kinds import corpora
 from lvmcore.testing.material import BATCH, CONTEXT, corpus, odd_contexts, rows

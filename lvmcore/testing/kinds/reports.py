@@ -8,7 +8,7 @@ from typing import Any
 import attrs
 from rich.console import Console
 
-from lvmcore.comparison import Comparison, Row
+from lvmcore.report.comparison import Comparison, Row
 from lvmcore.testing.promises import Subject, expect, promise
 
 

@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import Generator, Tensor
 
-from lvmcore.corpus import Windows
+from lvmcore.data.windows import Windows
 from lvmcore.testing.material import CONTEXT, corpus
 from lvmcore.testing.promises import Subject, expect, promise
 

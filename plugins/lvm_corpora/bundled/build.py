@@ -28,7 +28,8 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from lvmcore.corpus import SPLITS, Corpus, CorpusInfo, digest_of, save_corpus
+from lvmcore.data.corpus import Corpus, CorpusInfo, digest_of, save_corpus
+from lvmcore.data.windows import SPLITS
 
 HERE = Path(__file__).resolve().parent
 ENCODER = "sentence-transformers/all-MiniLM-L6-v2"

@@ -1,0 +1,80 @@
+"""A model as one safetensors file: its weights, and a header that alone rebuilds it."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import attrs
+import safetensors
+import safetensors.torch
+
+from lvmcore.errors import LvmError
+from lvmcore.files import to_json, write_whole
+from lvmcore.model import LatentVectorModel, build_model
+from lvmcore.plugins import FILE, Plugin
+from lvmcore.registry import Registry
+
+SCHEMA = 1
+
+
+def save_model(path: Path, model: LatentVectorModel, about: dict[str, Any]) -> None:
+    """Write weights and everything needed to rebuild the model: one safetensors file, whole or not at all.
+
+    Args:
+        about: further facts for the header, such as the run, the corpus and the epoch.
+    """
+    header = {"schema": SCHEMA, "kind": "model", **attrs.asdict(model.recipe), **about}
+    weights = {name: tensor.detach().cpu().contiguous() for name, tensor in model.state_dict().items()}
+    write_whole(path, safetensors.torch.save(weights, metadata={"lvm": to_json(header, indent=None)}))
+
+
+def load_model(path: Path, registry: Registry) -> tuple[LatentVectorModel, dict[str, Any]]:
+    """Rebuild a model from its file alone; gives the header as well.
+
+    Raises:
+        LvmError: missing, truncated, no model, or a plugin that it needs is missing.
+    """
+    if not path.is_file():
+        raise LvmError("there is no such model file", where=str(path), fix="lvm runs")
+    try:
+        with safetensors.safe_open(str(path), framework="pt") as file:
+            header = json.loads((file.metadata() or {}).get("lvm", "{}"))
+            weights = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+    except (safetensors.SafetensorError, OSError, ValueError) as problem:
+        raise LvmError(f"the model cannot be read; it may be truncated: {problem}", where=str(path)) from None
+    if not isinstance(header, dict) or header.get("kind") != "model":
+        raise LvmError("the file is no lvm model", where=str(path), fix=f"lvm show {path}")
+    if header.get("schema", 0) > SCHEMA:
+        raise LvmError("the model was written by a newer lvm", where=str(path), fix="pip install -U lvmcore")
+    try:
+        model = build_model(header["arch"], header["inputs"], header["dim"], header["context"], registry)
+        model.load_state_dict(weights)
+    except LvmError as problem:
+        raise _missing_plugin(header, registry, path) or problem from None
+    except (KeyError, RuntimeError) as problem:
+        raise LvmError(f"the weights do not fit the header: {problem}", where=str(path)) from None
+    return model.eval(), header
+
+
+def _missing_plugin(header: dict[str, Any], registry: Registry, path: Path) -> LvmError | None:
+    loaded = {(plugin.dist, plugin.name) for plugin in registry.plugins.found if plugin.status == "ok"}
+    missing = [item for item in header.get("plugins", []) if (item["dist"], item["plugin"]) not in loaded]
+    if not missing:
+        return None
+    names = ", ".join(f"{item['dist']} {item['version']} (plugin {item['plugin']})" for item in missing)
+    ways = [_way_to(item, registry.plugins.found) for item in missing]
+    return LvmError(
+        f"the model needs a plugin that is not loaded: {names}", where=str(path), fix="; ".join(dict.fromkeys(ways))
+    )
+
+
+def _way_to(item: dict[str, str], found: list[Plugin]) -> str:
+    """What makes a missing plugin be there."""
+    if item["version"] == FILE:
+        return f"--plugin {item['dist']}"
+    for plugin in found:
+        if (plugin.dist, plugin.name) == (item["dist"], item["plugin"]):  # it is installed, but off or broken
+            return f"lvm plugins ({plugin.label} is {plugin.status}: {plugin.reason})"
+    return f"pip install {item['dist']}=={item['version']}"

@@ -1,0 +1,35 @@
+"""What follows `--data`: a corpus file, or an expression that a corpus plugin understands."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from lvmcore.data.corpus import Corpus
+from lvmcore.errors import LvmError
+from lvmcore.expression import parse_one
+from lvmcore.registry import Registry
+
+
+def open_corpus(text: str, registry: Registry) -> Corpus:
+    """Open a corpus: a path if it exists or ends in .safetensors, else an expression.
+
+    Raises:
+        LvmError: no such file or corpus; a file that must be imported first.
+    """
+    path = Path(text).expanduser()
+    if path.suffix == ".npz" and path.exists():
+        raise LvmError(
+            "an NPZ file must be imported first",
+            where=f"--data {text}",
+            fix=f"lvm data import {text} -o {path.with_suffix('.safetensors').name}",
+        )
+    if path.is_file() or path.suffix == ".safetensors":
+        return Corpus.open(path)
+    if path.exists() or "\\" in text or text.startswith((".", "/", "~")):
+        raise LvmError(
+            "there is no such corpus file",
+            where=f"--data {text}",
+            expected="a .safetensors file, or a name",
+            fix="lvm list corpora",
+        )
+    return registry.make("corpus", parse_one(text)).build()

@@ -1,0 +1,1 @@
+"""Runs and evaluations for people: comparison, tables, words."""

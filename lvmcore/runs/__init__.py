@@ -1,0 +1,1 @@
+"""Runs on disk: the folder of one, the folder of all, and who holds them."""

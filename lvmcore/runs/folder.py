@@ -1,0 +1,80 @@
+"""The folder of runs: which there are, and which one a word means. Needs no torch."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+from lvmcore.errors import LvmError, nearest
+from lvmcore.runs.run import Run
+
+
+def all_runs(root: Path) -> Iterator[Run]:
+    """Every readable run below a folder, oldest first."""
+    for file in sorted(root.glob("*/run.json")) if root.is_dir() else ():
+        try:
+            yield Run.open(file.parent)
+        except LvmError:
+            continue
+
+
+def listed_runs(root: Path) -> Iterator[Run]:
+    """Every run below a folder, oldest first; one that cannot be read is `damaged`, and says why.
+
+    Raises:
+        LvmError: it is no folder.
+    """
+    require_folder(root)
+    for file in sorted(root.glob("*/run.json")):
+        run = Run(file.parent, {"name": file.parent.name})
+        try:
+            run = Run.open(file.parent)
+            run.epochs()
+            run.evaluation()
+            if not all(isinstance(run.record.get(key) or {}, dict) for key in ("corpus", "variant", "recipe")):
+                raise LvmError("corpus, variant and recipe are no tables", where="run.json")
+        except LvmError as problem:
+            run = run.as_damaged(problem)
+        yield run
+
+
+def require_folder(root: Path) -> None:
+    """See that the runs' folder, if it is there, is one."""
+    if root.exists() and not root.is_dir():
+        raise LvmError("it is no folder of runs", where=str(root), fix="--runs DIR")
+
+
+def find_run(text: str, root: Path, tell: Callable[[str], None] = lambda said: None) -> Run:
+    """A run by its folder, its name (the newest of several), the id at the folder's end, or `latest`.
+
+    Args:
+        tell: is told which run was taken, where several have the name.
+
+    Raises:
+        LvmError: no such run, or several.
+    """
+    if (Path(text) / "run.json").is_file():
+        return Run.open(Path(text))
+    require_folder(root)
+    runs = list(all_runs(root))
+    if text == "latest" and runs:
+        return runs[-1]
+    found = [run for run in runs if run.path.name == text]
+    if not found and (named := [run for run in runs if run.record["name"] == text]):
+        newest = max(named, key=lambda run: (run.record.get("started", ""), run.path.name))
+        if len(named) > 1:
+            tell(f"of {len(named)} runs '{text}', the newest: {newest.path.name}")
+        return newest
+    found = found or [run for run in runs if run.path.name.endswith(f"-{text}")]
+    found = found or [run for run in runs if text in run.path.name]
+    if len(found) == 1:
+        return found[0]
+    if found:
+        names = ", ".join(run.path.name for run in found)
+        raise LvmError(f"'{text}' means {len(found)} runs: {names}", where=str(root), expected="one of these names")
+    guess = nearest(text, [run.path.name for run in runs])
+    raise LvmError(
+        f"there is no run '{text}'" + (f"; did you mean '{guess}'?" if guess else ""),
+        where=str(root),
+        fix="lvm runs",
+    )

@@ -1,0 +1,48 @@
+"""Which runs are served, and where: a file in the run's folder for each server, held as long as that lives."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from lvmcore.errors import LvmError, MachineError
+from lvmcore.runs.locks import is_held, take
+
+_PREFIX = ".served-"
+
+
+@contextmanager
+def deployed(folder: Path, url: str) -> Iterator[None]:
+    """Say in a run's folder that it is served at an address, until the block or the process ends.
+
+    Raises:
+        LvmError: it is served there already.
+    """
+    file = folder / f"{_PREFIX}{url.rpartition(':')[2]}"
+    try:
+        handle = take(file)
+    except OSError as problem:
+        raise MachineError(f"the run's folder cannot be written: {problem.strerror}", where=str(folder)) from None
+    if handle is None:
+        raise LvmError("another server of this run has this port", where=str(folder), fix="another --port")
+    try:
+        os.ftruncate(handle, 0)
+        os.write(handle, url.encode())
+        yield
+    finally:
+        file.unlink(missing_ok=True)
+        os.close(handle)
+
+
+def served_at(folder: Path) -> list[str]:
+    """The addresses that a run is served at now."""
+    return [url for file in sorted(folder.glob(f"{_PREFIX}*")) if is_held(file) and (url := _address(file))]
+
+
+def _address(file: Path) -> str:
+    try:
+        return file.read_text("utf-8")
+    except OSError:  # the server has ended since
+        return ""

@@ -1,0 +1,127 @@
+"""The weighted, scheduled sum of losses, and what each term contributed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+
+import attrs
+import torch
+from torch import Tensor, nn
+
+from lvmcore.errors import LvmError
+from lvmcore.expression import Term, parse
+from lvmcore.registry import Registry
+from lvmcore.timing import LossSchedule
+from lvmcore.training.step import Step
+
+Loss = Callable[[Step], Tensor]
+
+
+@attrs.frozen(eq=False)
+class WeightedLoss:
+    """One term: its label in the records, the loss, and when and how strongly it acts."""
+
+    label: str
+    loss: Loss
+    schedule: LossSchedule
+
+
+@attrs.frozen(eq=False)
+class Value:
+    """One term at one step."""
+
+    raw: Tensor
+    weighted: Tensor
+    strength: float
+    """The weight at this epoch, or the share."""
+
+
+class Objective:
+    """Σ weight(epoch) · loss(step) over the terms that act at this epoch."""
+
+    def __init__(self, terms: Iterable[WeightedLoss]) -> None:
+        self.terms = tuple(terms)
+        if not self.terms:
+            raise LvmError("the objective has no loss", expected="such as mse+dir:0.002", fix="lvm list losses")
+        if self.terms[0].schedule.share is not None:
+            raise LvmError("the first term has no other to share with", where=self.terms[0].label)
+
+    @classmethod
+    def of(cls, text: str, registry: Registry) -> Objective:
+        """Build from an expression; a loss that stands twice is `roll` and `roll#2`."""
+        expression = parse(text)
+        return cls(
+            WeightedLoss(label, _component(term, registry).build(), LossSchedule.of(term))
+            for label, term in zip(expression.labels, expression.terms, strict=True)
+        )
+
+    def active(self, epoch: int) -> list[WeightedLoss]:
+        """The terms whose weight is not 0 at this epoch.
+
+        Raises:
+            LvmError: there is none, or one that shares with the first term, which does not act.
+        """
+        acting = [term for term in self.terms if term.schedule.strength(epoch) > 0]
+        if not acting:
+            raise LvmError(f"no loss acts at epoch {epoch}", expected="at least one term without start or stop")
+        for term in acting:
+            if term.schedule.share is not None and acting[0] is not self.terms[0]:
+                raise LvmError(
+                    f"'{term.label}' shares with '{self.terms[0].label}', which does not act at epoch {epoch}",
+                    expected="a first term that acts whenever a share does",
+                )
+        return acting
+
+    def __call__(self, step: Step) -> dict[str, Value]:
+        """Every active term; their weighted values sum to the objective.
+
+        Raises:
+            LvmError: a loss that does not give a scalar, naming it; no loss that acts.
+        """
+        values: dict[str, Value] = {}
+        for term in self.active(step.epoch):
+            raw = term.loss(step)
+            if not isinstance(raw, Tensor) or raw.ndim != 0:
+                given = f"a tensor of shape {tuple(raw.shape)}" if isinstance(raw, Tensor) else type(raw).__name__
+                raise LvmError(
+                    f"loss '{term.label}' gave {given}",
+                    expected="a scalar tensor, such as a mean",
+                )
+            strength = term.schedule.strength(step.epoch)
+            held = term.schedule.share is not None
+            weighted = raw * (_share(strength, raw, next(iter(values.values()))) if held else strength)
+            values[term.label] = Value(raw, weighted, strength)
+            step.terms[term.label] = raw.detach()
+        return values
+
+
+def _component(term: Term, registry: Registry):
+    own = attrs.evolve(term, value=None)
+    return registry.make("loss", own, without=LossSchedule.names())
+
+
+def _share(share: float, raw: Tensor, first: Value) -> Tensor:
+    """The factor that makes `raw` this fraction of the first term; 0 where `raw` is 0 and nothing can be held."""
+    size = raw.detach().abs()
+    return torch.where(size > 0, share * first.weighted.detach().abs() / size.clamp_min(1e-30), 0.0)
+
+
+def total(values: dict[str, Value]) -> Tensor:
+    """The objective: the sum of the weighted terms."""
+    return torch.stack([value.weighted for value in values.values()]).sum()
+
+
+def gradient_norms(values: dict[str, Value], module: nn.Module) -> dict[str, float]:
+    """L2 norm of each weighted term's gradient over all parameters: what pulls how hard.
+
+    Takes a backward pass a term and leaves the graph and `.grad` as they were.
+    """
+    parameters = [parameter for parameter in module.parameters() if parameter.requires_grad]
+    norms = {}
+    for label, value in values.items():
+        if not value.weighted.requires_grad:
+            norms[label] = 0.0
+            continue
+        gradients = torch.autograd.grad(value.weighted, parameters, retain_graph=True, allow_unused=True)
+        norms[label] = float(torch.nn.utils.get_total_norm([g for g in gradients if g is not None]))
+    return norms

@@ -1,0 +1,133 @@
+"""A variant: architecture, loss, inputs, sampler, training settings and stages, under a name."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import Any
+
+import attrs
+from attrs.validators import ge, gt, in_, instance_of, lt, optional
+
+from lvmcore.errors import LvmError
+from lvmcore.variants.published import Reported
+
+BASE = "base"
+"""The variant that holds the common settings; every other extends it unless it names another."""
+
+BEST = {"val_loss": False, "val_cos": True, "margin": True, "r1": True, "r5": True}
+"""What the best weights can be chosen by → whether higher is better."""
+
+
+@attrs.frozen(kw_only=True)
+class Stage:
+    """A part of a run. What it leaves out is the variant's; it may change nothing that alters a tensor's shape.
+
+    Only the learning rate's course goes on from stage to stage, until one names a `schedule` or an `lr`.
+    """
+
+    name: str
+    epochs: int = attrs.field(validator=[instance_of(int), ge(1)])
+    gates: str | None = None
+    """The profile that must pass for the run to go on."""
+    arch: str | None = None
+    loss: str | None = None
+    inputs: str | None = None
+    sampler: str | None = None
+    schedule: str | None = None
+    batch_size: int | None = attrs.field(default=None, validator=optional(ge(1)))
+    lr: float | None = attrs.field(default=None, validator=optional([gt(0), lt(math.inf)]))  # pyright: ignore
+
+
+STAGED = ("arch", "loss", "inputs", "sampler", "batch_size")
+"""What a stage has from its variant where it says nothing."""
+
+
+@attrs.frozen(kw_only=True)
+class SettledStage:
+    """A stage with what it leaves out; without schedule and learning rate where these go on."""
+
+    name: str
+    epochs: int
+    gates: str | None = None
+    arch: str
+    loss: str
+    inputs: str
+    sampler: str
+    batch_size: int
+    schedule: str | None = None
+    lr: float | None = None
+
+    @property
+    def recipe(self) -> tuple[str, str]:
+        """What a model is built from."""
+        return self.arch, self.inputs
+
+
+@attrs.frozen(kw_only=True)
+class Variant:
+    """An architecture, a loss, inputs, a sampler and training settings, under a name."""
+
+    name: str
+    arch: str
+    loss: str
+    inputs: str
+    sampler: str
+    schedule: str
+    data: str
+    epochs: int = attrs.field(validator=[instance_of(int), ge(1)])
+    batch_size: int = attrs.field(validator=[instance_of(int), ge(1)])
+    lr: float = attrs.field(validator=[gt(0), lt(math.inf)])
+    weight_decay: float = attrs.field(validator=ge(0))
+    clip: float = attrs.field(validator=gt(0))
+    best: str = attrs.field(validator=in_(tuple(BEST)))
+    gates: str
+    stages: tuple[Stage, ...] = ()
+    title: str = ""
+    approach: str = ""
+    date: str = ""
+    source: str = ""
+    reported: Reported | None = None
+
+    @property
+    def plan(self) -> tuple[SettledStage, ...]:
+        """The stages with what they leave out; one that covers all epochs where none are named."""
+        stages = self.stages or (Stage(name="all", epochs=self.epochs),)
+        return tuple(self._settled(stage, first=number == 0) for number, stage in enumerate(stages))
+
+    def _settled(self, stage: Stage, first: bool) -> SettledStage:
+        given = attrs.asdict(stage, filter=lambda field, value: value is not None)
+        shared = {key: getattr(self, key) for key in STAGED}
+        course = {"schedule": self.schedule, "lr": self.lr} if first or stage.schedule or stage.lr else {}
+        return SettledStage(**(shared | course | given))
+
+    def override(self, settings: Mapping[str, Any]) -> Variant:
+        """The same variant with settings from the command line; `epochs` scales the stages in proportion.
+
+        Raises:
+            LvmError: a setting that is out of range, or that every stage has its own of.
+        """
+        changed = {key: value for key, value in settings.items() if value is not None}
+        for key in changed.keys() & set(STAGED):
+            if self.stages and all(getattr(stage, key) is not None for stage in self.stages):
+                raise LvmError(
+                    f"--{key.replace('_', '-')} would change nothing: every stage of '{self.name}' has its own {key}",
+                    where="the command line",
+                    expected=f'a variant of your own in registry.toml: extends = "{self.name}", and other stages',
+                    fix=f"lvm show {self.name}",
+                )
+        try:
+            variant = attrs.evolve(self, **changed)
+        except (ValueError, TypeError) as problem:
+            raise LvmError(str(problem.args[0]), where="the command line") from None
+        if self.stages and variant.epochs != self.epochs:
+            variant = attrs.evolve(variant, stages=_scaled(self.stages, variant.epochs))
+        return variant
+
+
+def _scaled(stages: tuple[Stage, ...], epochs: int) -> tuple[Stage, ...]:
+    """Stages of about the same proportions that sum to `epochs`; one that shrinks to nothing is dropped."""
+    total = sum(stage.epochs for stage in stages)
+    ends = [round(sum(stage.epochs for stage in stages[: i + 1]) * epochs / total) for i in range(len(stages))]
+    lengths = [end - start for start, end in zip([0, *ends[:-1]], ends, strict=True)]
+    return tuple(attrs.evolve(stage, epochs=length) for stage, length in zip(stages, lengths, strict=True) if length)

@@ -1,0 +1,210 @@
+"""The comparison beside what was reported, and what is told of each run."""
+
+from __future__ import annotations
+
+import csv
+import json
+from pathlib import Path
+from typing import Any
+
+import attrs
+from conftest import TOY, Lvm
+
+from lvm_reports.markdown import Markdown
+from lvmcore.report.comparison import compare
+from lvmcore.report.details import Target, details_of
+from lvmcore.runs.folder import all_runs
+from lvmcore.runs.run import Run
+from lvmcore.variants.catalogue import Catalogue
+
+
+def run_of(root: Path, name: str, protocols: tuple[str, ...] = ("5cat",), cosine: float = 0.6, **record: Any) -> Run:
+    run = Run.create(root, name, ["test"])
+    for protocol in protocols:
+        val = {"cosine": {"value": cosine}, "A": {"margin": {"value": -0.1 if protocol == "5cat" else -0.2}}}
+        gates = {"profile": "table", "passed": 1, "of": 5}
+        corpus = {"name": "wiki", "digest": "x"}
+        run.write_evaluation({"protocol": protocol, "corpus": corpus, "splits": {"val": val}, "gates": gates})
+    run.update(corpus={"name": "wiki"}, **record)
+    run.finish("finished")
+    return run
+
+
+def test_what_was_reported_stands_below_its_run_and_is_never_ranked(tmp_path: Path, catalogue: Catalogue) -> None:
+    run_of(tmp_path, "other", cosine=0.5)
+    run_of(tmp_path, "p1", ("5cat", "5cat-2025"))
+    reported = catalogue.variants.values()
+    comparison = compare(all_runs(tmp_path), reported)
+    rows = [(row.kind, row.model_text, row.number, row.margin) for row in comparison.rows]
+    own = rows.index(("run", "p1", 2, -0.1))
+    assert rows[own + 1] == ("run", "p1 (5cat-2025)", 2, -0.2)
+    assert rows[own + 2] == ("reported", "P1 Baseline (5cat-2025)", None, -0.167)
+    published = [variant for variant in reported if variant.reported]
+    assert sum(row.kind == "reported" for row in comparison.rows) == len(published) >= 15
+    assert any(row.protocol == "training diagnostic" for row in comparison.rows)
+    ranked = {row.kind for row in comparison.rows if comparison.is_best(row, "val_cos")}
+    assert ranked == {"run"}
+    assert [row.kind for row in compare(all_runs(tmp_path)).rows] == ["run", "run"]
+
+
+def test_only_figures_of_the_same_windows_are_ranked_together(tmp_path: Path) -> None:
+    run = run_of(tmp_path, "whole")
+    for name, changes in (("other", {"corpus": {"name": "wiki", "digest": "y"}}), ("limited", {"max_windows": 10})):
+        one = run_of(tmp_path, name)
+        one.write_evaluation({**(one.evaluation() or {}), **changes, "splits": {"val": {"cosine": {"value": 0.9}}}})
+    low = run_of(tmp_path, "low")
+    low.write_evaluation({**(low.evaluation() or {}), "splits": {"val": {"cosine": {"value": 0.5}}}})
+    comparison = compare(all_runs(tmp_path))
+    assert [row.model for row in comparison.rows if comparison.is_best(row, "val_cos")] == ["whole"]
+    run.write_evaluation({**(run.evaluation() or {}), "corpus": {"name": "kjv", "digest": "z"}})
+    assert {row.model: row.corpus for row in compare(all_runs(tmp_path)).rows}["whole"] == "kjv"
+
+
+def test_runs_of_one_variant_are_told_apart_by_what_was_changed(lvm: Lvm, small: Path) -> None:
+    for words in (
+        ("p1", "--epochs", "1", "--batch-size", "64", "--seed", "2"),
+        ("p5", "--epochs", "3", "--ignore-gates", "--inputs", ""),
+        ("--arch", "amn", "--loss", "mse", "--epochs", "1", "--lr", "0.002"),
+    ):
+        lvm("run", *words, "--size", "toy", "--data", small)
+    rows = json.loads(lvm("compare", "--format", "json").stdout)["rows"]
+    assert {row["approach"] for row in rows} == {
+        "pure MSE; epochs 1, size toy, seed 2",
+        "most forward windows first, pos = 0.03; epochs 3, inputs none, gates ignored, size toy",
+        "amn · mse; epochs 1, lr 0.002, size toy",
+    }
+    text = lvm("compare", "--format", "markdown").stdout
+    assert f"- command: `lvm run p1 --epochs 1 --batch-size 64 --seed 2 --size toy --data {small}`" in text
+
+
+def test_the_documents_table_has_the_status_in_a_few_words(tmp_path: Path) -> None:
+    run = run_of(tmp_path, "stopped")
+    reason, note = "stage A: val margin -0.1 < 0.02; val score 0.2 < 0.46", "below copy-last: val cosine 0.1 < 0.5"
+    run.update(note=note)
+    run.finish("gate-failed", reason)
+    (row,) = compare([run]).rows
+    assert row.status == f"gate-failed: {reason}; {note}"
+    assert row.outcome == "gate-failed: stage A; below copy-last"
+
+
+def test_details_tell_what_happened_and_when(tmp_path: Path) -> None:
+    stage = {"name": "A", "epochs": 2, "gates": None}
+    variant = {"arch": "amn", "loss": "mse+dir:0.1,start=2", "inputs": "", "sampler": "full", "stages": [stage]}
+    best = {"epoch": 2, "metric": "val_loss"}
+    run = run_of(tmp_path, "told", variant=variant, best=best, seed=3, windows={"train": 1000})
+    facts = (
+        {"terms": {"mse": {}}, "stage": "A", "windows": 300, "val_cos": 0.4},
+        {"terms": {"mse": {}, "dir": {}}, "stage": "A", "windows": 300, "events": ["learning rate 1 → 0.5"]},
+        {"terms": {"mse": {}}, "stage": "B", "windows": 1000},
+    )
+    run.write_epochs(
+        [{"epoch": i, "events": [], "val_cos": 0.5, "margin": -0.1} | own for i, own in enumerate(facts, 1)]
+    )
+    details = details_of(1, run, "Told", "finished")
+    assert details.events == (
+        (1, "300 of 1,000 training windows from here on"),
+        (2, "dir from here on: val cosine 0.400, margin -0.100 → val cosine 0.500, margin -0.100"),
+        (2, "learning rate 1 → 0.5"),
+        (2, "best weights by val_loss: val cosine 0.500, margin -0.100"),
+        (3, "stage B begins"),
+        (3, "1,000 of 1,000 training windows from here on"),
+        (3, "dir acts no longer"),
+    )
+    assert details.settings["stage A"] == "epochs 2"
+    assert details.settings["inputs"] == "none"
+    assert details.gates == "table 1/5"
+
+
+def test_targets_join_the_conditions_of_both_splits(lvm: Lvm, small: Path) -> None:
+    document = json.loads(lvm(*TOY, small, "--gates", "strict", "--json").stdout)
+    run = Run.open(Path(document["path"]))
+    details = details_of(1, run, "x", "")
+    targets = {(one.letter, one.figure): one for one in details.targets}
+    val, ood = (document["evaluation"]["splits"][split]["A"]["margin"] for split in ("val", "ood"))
+    ends = [(figure["low"], figure["high"]) for figure in (val, ood)]
+    margin = Target("A", "margin", val["value"], ood["value"], ">= 0.12 / >= 0.10", False, *ends)
+    assert targets["A", "margin"] == margin
+    assert margin.val_text == "{value:+.3f} [{low:+.3f}, {high:+.3f}]".format(**val)
+    assert attrs.evolve(margin, ood=None).ood_text == "–"
+    assert targets["E", "delta"].ood_interval is None
+    assert targets["C", "shuffle"].wanted == "<= -0.15"
+    assert targets["E", "delta"].ood is None
+    gates = document["evaluation"]["gates"]
+    for letter in "ABCDE":
+        outcomes = [one.holds for one in details.targets if one.letter == letter]
+        assert gates[letter] is (False if False in outcomes else None if None in outcomes else True)
+
+
+def test_the_document_reads_from_the_table_to_the_sizes(lvm: Lvm, small: Path) -> None:
+    lvm(*TOY, small)
+    lvm("eval", "latest", "--protocol", "5cat-2025", "--save")
+    text = lvm("compare", "--reported", "--format", "markdown").stdout
+    assert text.startswith("# Model comparison\n\n**Runs**: 1, ")
+    assert "| transformer (5cat-2025) |" in text
+    assert "| P1 Baseline (5cat-2025) |" in text
+    for part in ("## 1. transformer", "- loss: `mse+dir:0.002`", "| A: offset sweep | margin |", "best weights by"):
+        assert part in text
+    assert text.index("## 1.") < text.index("## Timeline") < text.index("## Sizes")
+    rows = json.loads(lvm("compare", "--reported", "--format", "json").stdout)["rows"]
+    assert {row["kind"] for row in rows} == {"run", "reported"}
+    assert "| R@5 | " in text
+    assert "| >= 60% |" in text
+    sizes = text.partition("## Sizes")[2].partition("## Deployed")[0]
+    (row,) = [line for line in sizes.splitlines() if line.startswith("| transformer |")]
+    assert "MiB | `" in row
+    assert "–" not in row
+
+
+def test_what_was_published_stands_beside_both_splits_of_the_run(lvm: Lvm, small: Path) -> None:
+    lvm("run", "p1", "--size", "toy", "--epochs", "1", "--data", small)
+    lvm("eval", "latest", "--protocol", "5cat-2025", "--save")
+    (one,) = json.loads(lvm("compare", "--reported", "--format", "json").stdout)["details"]
+    own = json.loads(next(Path("runs").glob("*/evaluation-5cat-2025.json")).read_text())["splits"]
+    published = {found["figure"]: found for found in one["published"]}
+    assert set(published) == {"cosine", "margin", "all.r1", "all.r5", "score"}
+    score = published["score"]
+    assert (score["published_val"], score["published_ood"]) == (0.486, 0.493)
+    assert (score["val"], score["ood"]) == (own["val"]["D"]["score"]["value"], own["ood"]["D"]["score"]["value"])
+    assert "| rollout | " in lvm("compare", "--reported", "--format", "markdown").stdout
+    assert not json.loads(lvm("compare", "--format", "json").stdout)["details"][0]["published"]
+
+
+def test_a_published_training_diagnostic_stands_beside_the_margin_over_the_last_row(lvm: Lvm, small: Path) -> None:
+    lvm("run", "p2", "--size", "toy", "--epochs", "1", "--data", small)
+    (one,) = json.loads(lvm("compare", "--reported", "--format", "json").stdout)["details"]
+    own = json.loads(next(Path("runs").glob("*/evaluation.json")).read_text())["splits"]["val"]
+    published = {found["figure"]: (found["val"], found["published_val"]) for found in one["published"]}
+    assert published == {
+        "cosine": (own["cosine"]["value"], 0.472),
+        "margin_last": (own["A"]["margin_last"]["value"], -0.534),
+    }
+    assert "| margin over the last row | " in lvm("compare", "--reported", "--format", "markdown").stdout
+
+
+def test_texts_of_several_lines_stay_in_their_place(tmp_path: Path) -> None:
+    run = run_of(tmp_path, "broken", variant={"title": "A|B\nC", "approach": "one\r\ntwo"})
+    run.finish("failed", "RuntimeError: first\nsecond")
+    text = Markdown().build()(compare([run]))
+    assert "| 1 | A\\|B C |" in text
+    assert "| one two |" in text
+    assert text.count("failed: RuntimeError: first second") == 2
+
+
+def test_a_run_that_is_named_twice_is_one_row(lvm: Lvm, small: Path) -> None:
+    lvm(*TOY, small)
+    rows = list(csv.DictReader(lvm("compare", "latest", "latest", "--format", "csv").stdout.splitlines()))
+    assert [row["kind"] for row in rows].count("run") == 1
+    assert {row["corpus_digest"].partition(":")[0] for row in rows} == {"sha256"}
+    assert {row["max_windows"] for row in rows} == {""}
+
+
+def test_a_run_knows_its_figures_by_both_protocols(lvm: Lvm, small: Path) -> None:
+    document = json.loads(lvm(*TOY, small, "--json").stdout)
+    run = Run.open(Path(document["path"]))
+    assert run.evaluation("5cat-2025") is None
+    before = (run.path / "windows.safetensors").read_bytes()
+    old = json.loads(lvm("eval", run.path, "--protocol", "5cat-2025", "--save", "--json").stdout)
+    assert run.evaluation("5cat-2025") == old
+    assert run.evaluation() == document["evaluation"]
+    assert (run.path / "windows.safetensors").read_bytes() == before
+    assert attrs.asdict(details_of(1, run, "x", ""))["targets"]
