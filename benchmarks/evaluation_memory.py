@@ -24,7 +24,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from lvmcore.data.corpus import Corpus, CorpusInfo, save_corpus
+from lvmcore import Corpus, CorpusInfo, save_corpus
 from lvmcore.device import processor_name
 from lvmcore.evaluation.evaluator import Evaluator, save_columns
 from lvmcore.evaluation.predictors import predictor_of_model
@@ -62,7 +62,7 @@ def evaluate(path: Path, yardsticks: bool) -> dict[str, Any]:
     model = build_model("amn", "", corpus.dim, CONTEXT, registry, size="toy").eval()
     evaluator = Evaluator(corpus, registry, load_catalogue(default_files()), Settings(yardsticks=yardsticks))
     found = evaluator.evaluate(predictor_of_model("amn", model))
-    save_columns(path.with_name("windows.safetensors"), found.columns, evaluator.windows)
+    save_columns(path.with_name("windows.safetensors"), found)
     return {
         "windows": sum(split["windows"] for split in found.document["splits"].values()),
         "seconds": time.perf_counter() - began,

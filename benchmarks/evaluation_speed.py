@@ -37,13 +37,17 @@ from lvmcore.data.corpus import Corpus
 from lvmcore.data.open import open_corpus
 from lvmcore.data.windows import Windows
 from lvmcore.device import autocast, processor_name, resolve
-from lvmcore.evaluation.measurement import BATCH, columns_of
-from lvmcore.evaluation.predictors import FILTER, predictor_of_model, yardstick
+from lvmcore.evaluation.checks import checks_of
+from lvmcore.evaluation.measurement import columns_of
+from lvmcore.evaluation.predictors import BASELINE, of_role, predictor_of_model, term_of, yardstick
+from lvmcore.evaluation.protocols import DEFAULT, protocol_of
+from lvmcore.evaluation.settings import BATCH
 from lvmcore.model import LatentVectorModel, build_model
 from lvmcore.plugins import Plugins
 from lvmcore.registry import Registry
 
-sys.path.insert(0, str(Path(__file__).parents[1] / "tests" / "evaluation"))  # the plain loop is the tests' reference
+# the plain loop is the tests' reference
+sys.path.insert(0, str(Path(__file__).parents[1] / "tests" / "lvmcore" / "evaluation"))
 import plain_5cat_2025 as plain
 from agreement import numbers_of, one_at_a_time
 
@@ -95,7 +99,8 @@ def measure(arch: str, precision: str, corpus: Corpus, registry: Registry, asked
     torch.manual_seed(0)
     model = build_model(arch, "", corpus.dim, CONTEXT, registry).eval()
     predictor = predictor_of_model(arch, model, precision)
-    cheat = yardstick(FILTER, corpus, registry).predict
+    filter = yardstick(term_of(of_role(registry, BASELINE)), corpus, registry).predict
+    checks = checks_of(protocol_of(DEFAULT, registry).protocol, registry, CONTEXT)
     whole = corpus.windows("val", CONTEXT)
     windows = attrs.evolve(whole, targets=whole.targets[: asked.windows])
     single = attrs.evolve(whole, targets=whole.targets[: asked.single])
@@ -103,7 +108,7 @@ def measure(arch: str, precision: str, corpus: Corpus, registry: Registry, asked
     predict = one_at_a_time(lambda context, target: predictor.predict(context, target).float())
     rounds = [
         (
-            len(windows) / seconds(lambda: columns_of(predictor, windows, filter=cheat), asked.cpu_time),
+            len(windows) / seconds(lambda: columns_of(predictor, windows, checks, filter=filter), asked.cpu_time),
             len(windows) / floor(model, windows, precision, asked.cpu_time),
             len(single) / seconds(lambda: calls(model, single, precision), asked.cpu_time),
             len(single) / seconds(lambda: one_by_one(predict, list(enumerate(rows)), len(single)), asked.cpu_time),

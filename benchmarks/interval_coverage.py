@@ -61,12 +61,12 @@ def coverage(draw: Draw, truth: float, articles: int, corpora: int, seed: int) -
         lengths = np.maximum(1, random.lognormal(3.8, 0.5, articles)).astype(int)
         group = np.repeat(np.arange(articles), lengths)
         statistics = Statistics({"x": draw(random, group)}, group, 1000, seed=corpus)
-        estimate = statistics.estimate("x")
-        figure = estimate.figure()
-        low, high = np.quantile(estimate.values, (0.025, 0.975))
-        assert figure.low is not None
-        assert figure.high is not None
-        hits += (figure.low <= truth <= figure.high, low <= truth <= high)
+        bootstrap = statistics.bootstrap("x")
+        estimate = bootstrap.estimate()
+        low, high = np.quantile(bootstrap.values, (0.025, 0.975))
+        assert estimate.low is not None
+        assert estimate.high is not None
+        hits += (estimate.low <= truth <= estimate.high, low <= truth <= high)
     return float(hits[0] / corpora), float(hits[1] / corpora)
 
 

@@ -15,13 +15,13 @@ import json
 import attrs
 import numpy as np
 
-from lvmcore.data.open import open_corpus
-from lvmcore.evaluation.fivecat import offsets
-from lvmcore.evaluation.measurement import Columns, columns_of, evaluation_windows
-from lvmcore.evaluation.predictors import FILTER, yardstick
-from lvmcore.evaluation.statistics import RESAMPLES, Figure, Statistics
-from lvmcore.plugins import Plugins
-from lvmcore.registry import Registry
+from lvmcore import Estimate, Lab
+from lvmcore.evaluation.checks import Check, checks_of
+from lvmcore.evaluation.figures import Columns
+from lvmcore.evaluation.measurement import columns_of, evaluation_windows
+from lvmcore.evaluation.predictors import BASELINE, of_role, term_of, yardstick
+from lvmcore.evaluation.protocols import DEFAULT, protocol_of
+from lvmcore.evaluation.statistics import RESAMPLES, Statistics
 
 ARTICLES = (8, 20, 50, 100)
 CONTEXT = 5
@@ -40,8 +40,8 @@ SHOWN = {
     "C/leave_one_out": "leave one out",
     "C/foreign": "foreign",
     "D/score": "rollout",
-    "E/low": "cosine, low bin",
-    "E/normal": "cosine, normal bin",
+    "E/low/cosine": "cosine, low bin",
+    "E/normal/cosine": "cosine, normal bin",
     "E/normal/gain": "gain, normal bin",
 }
 PAIRED = {"B/unseen/r5": "R@5, unseen rows, less filter's", "D/score": "rollout, less filter's"}
@@ -54,6 +54,7 @@ class Population:
 
     columns: Columns
     windows: list[np.ndarray]
+    checks: list[Check]
 
     def draw(self, random: np.random.Generator, articles: int, seed: int) -> Statistics:
         """A corpus of so many articles."""
@@ -61,7 +62,7 @@ class Population:
         rows = np.concatenate(drawn)
         group = np.repeat(np.arange(articles), [len(found) for found in drawn])
         columns = {name: column[rows] for name, column in self.columns.items()}
-        columns["A/margin"] = offsets.margin(columns)
+        derive(columns, self.checks)
         return Statistics(columns, group, RESAMPLES, seed)
 
     def truth(self, name: str) -> float:
@@ -70,24 +71,32 @@ class Population:
 
 def population(data: str, model: str) -> Population:
     """A predictor's figures on every article of VAL and OOD."""
-    registry = Registry(Plugins())
-    corpus = open_corpus(data, registry)
-    own, baseline = (yardstick(name, corpus, registry, CONTEXT) for name in (model, FILTER))
+    lab = Lab(progress=False)
+    registry, corpus = lab.registry, lab.corpus(data)
+    checks = checks_of(protocol_of(DEFAULT, registry).protocol, registry, CONTEXT)
+    known = (model, term_of(of_role(registry, BASELINE)))
+    own, baseline = (yardstick(each, corpus, registry, CONTEXT) for each in known)
     found: list[Columns] = []
     articles: list[np.ndarray] = []
     for windows in evaluation_windows(corpus, ("val", "ood"), CONTEXT).values():
-        columns, theirs = (columns_of(each, windows, filter=baseline.predict) for each in (own, baseline))
+        columns, theirs = (columns_of(each, windows, checks, filter=baseline.predict) for each in (own, baseline))
         columns |= {f"paired {name}": columns[name] - theirs[name] for name in PAIRED}
         found.append(columns)
         articles.append(corpus.article_of[windows.targets].numpy())
     of_article = np.concatenate(articles)
     columns = {name: np.concatenate([part[name] for part in found]) for name in found[0]}
-    columns["A/margin"] = offsets.margin(columns)
-    return Population(columns, [np.flatnonzero(of_article == article) for article in np.unique(of_article)])
+    derive(columns, checks)
+    return Population(columns, [np.flatnonzero(of_article == article) for article in np.unique(of_article)], checks)
 
 
-def holds(figure: Figure, truth: float) -> bool:
-    return figure.low is not None and figure.high is not None and figure.low <= truth <= figure.high
+def derive(columns: Columns, checks: list[Check]) -> None:
+    """Make the columns anew that are made of all windows, such as the margin's."""
+    for check in checks:
+        check.derive(columns)
+
+
+def holds(estimate: Estimate, truth: float) -> bool:
+    return estimate.low is not None and estimate.high is not None and estimate.low <= truth <= estimate.high
 
 
 def coverage(found: Population, articles: int, corpora: int) -> dict[str, float]:
@@ -97,14 +106,14 @@ def coverage(found: Population, articles: int, corpora: int) -> dict[str, float]
     for corpus in range(corpora):
         statistics = found.draw(random, articles, seed=2 * corpus)
         other = found.draw(random, articles, seed=2 * corpus + 1)
-        figures = {label: (statistics.figure(name), found.truth(name)) for name, label in SHOWN.items()}
+        estimates = {label: (statistics.figure(name), found.truth(name)) for name, label in SHOWN.items()}
         for name, label in PAIRED.items():
-            figures[label] = statistics.difference(f"paired {name}"), found.truth(f"paired {name}")
-        between = statistics.estimate("E/normal").minus(other.estimate("E/normal"))
-        figures[BETWEEN] = between.figure(), 0.0
-        for label, (figure, truth) in figures.items():
-            if figure.value is not None:
-                hits[label].append(holds(figure, truth))
+            estimates[label] = statistics.difference(f"paired {name}"), found.truth(f"paired {name}")
+        normal, others = (drawn.bootstrap("E/normal/cosine") for drawn in (statistics, other))
+        estimates[BETWEEN] = normal.minus(others).estimate(), 0.0
+        for label, (estimate, truth) in estimates.items():
+            if estimate.value is not None:
+                hits[label].append(holds(estimate, truth))
     return {label: float(np.mean(held)) for label, held in hits.items()}
 
 

@@ -20,6 +20,7 @@ import tempfile
 import time
 from pathlib import Path
 
+from lvmcore import Lab
 from lvmcore.device import processor_name
 
 WATCH = """
@@ -33,11 +34,8 @@ main()
 
 def make_runs(folder: Path, count: int) -> Path:
     """A folder of runs: one is trained at toy size, the others are copies of it."""
-    subprocess.run(
-        [sys.executable, "-m", "lvmcore", "run", "--arch", "amn", "--size", "toy", "--epochs", "1"],
-        cwd=folder, check=True, capture_output=True,
-    )  # fmt: skip
-    (made,) = (folder / "runs").iterdir()
+    lab = Lab(folder / "runs", progress=False)
+    made = lab.train(arch="amn", size="toy", epochs=1, name="amn").path
     for i in range(1, count):
         shutil.copytree(made, made.with_name(f"{made.name}-{i:03d}"))
     return made

@@ -28,12 +28,14 @@ from lvmcore import hookimpl
 from lvmcore.data.corpus import Corpus
 from lvmcore.data.open import open_corpus
 from lvmcore.device import autocast, processor_name, resolve
+from lvmcore.listeners import Listeners
 from lvmcore.model import build_model
 from lvmcore.plugins import Plugins
 from lvmcore.registry import Registry
 from lvmcore.runs.run import Run
 from lvmcore.training.stages import prepare
-from lvmcore.training.trainer import CONTEXT, Conditions, Trainer
+from lvmcore.training.trainer import Conditions, Trainer
+from lvmcore.training.validation import resolve as resolve_stages
 from lvmcore.variants.catalogue import default_files, load_catalogue
 
 CASES = {"transformer": (64, 1), "amn": (256, 4)}
@@ -48,7 +50,7 @@ class Plain:
         everything = corpus.windows("train").take(torch.arange(windows))
         self.contexts, self.targets = everything.context.contiguous(), everything.target.contiguous()
         torch.manual_seed(0)
-        self.model = build_model(arch, "", corpus.dim, CONTEXT, registry)
+        self.model = build_model(arch, "", corpus.dim, 5, registry)
         self.optimizer = torch.optim.AdamW(self.model.parameters(), lr=5e-4, weight_decay=0.01, fused=True)
         self.batch, self.precision = batch, precision
 
@@ -96,19 +98,23 @@ def measure(arch: str, precision: str, rounds: int, limit: int | None) -> dict[s
     batch, epochs_a_round = CASES[arch]
     registry = Registry(Plugins(only=()))
     corpus = open_corpus("wiki", registry)
-    base = load_catalogue(default_files()).variant("base")
+    catalogue = load_catalogue(default_files())
+    base = catalogue.variant("base")
     variant = attrs.evolve(base, arch=arch, batch_size=batch, epochs=(rounds + 1) * epochs_a_round)
     conditions = Conditions(precision=precision, on_collapse="continue")
     with tempfile.TemporaryDirectory() as folder:
         run = Run.create(Path(folder), arch, [])
-        trainer = Trainer(variant, corpus, registry, run, conditions, lambda model, profile: "")
+        stages = resolve_stages(variant, registry, catalogue).stages
+        listeners = Listeners(registry.plugins.manager)
+        gate = lambda model, profile: ""  # noqa: E731
+        trainer = Trainer(variant, stages, corpus, registry, run, conditions, gate, listeners)
         full = trainer.train_windows
         trainer.train_windows = attrs.evolve(full, targets=full.targets[:limit])
-        trainer.stages = prepare(variant, trainer.train_windows, registry, conditions.seed)
+        trainer.stages = prepare(stages, trainer.train_windows, conditions.seed)
         trainer.val_windows = attrs.evolve(trainer.val_windows, targets=trainer.val_windows.targets[:batch])
         windows = len(trainer.train_windows)
         listener = Listener(Plain(arch, batch, precision, corpus, registry, windows), epochs_a_round)
-        registry.plugins.manager.register(listener)
+        listeners.add(listener)
         trainer.train()
     counted = windows * epochs_a_round
     ours, theirs = ([counted / seconds for seconds in side[1:]] for side in (listener.ours, listener.theirs))

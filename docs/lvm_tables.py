@@ -12,20 +12,24 @@ from functools import cache
 from pathlib import Path
 from typing import Any, get_args, get_origin, get_type_hints
 
+import attrs
 import click
 
 import lvmcore
 from lvm_cli.main import cli
 from lvmcore import hookspecs
 from lvmcore.components import options, write
+from lvmcore.evaluation.checks import best_by
+from lvmcore.evaluation.figures import Declared
+from lvmcore.hookspecs import KINDS, Kind
 from lvmcore.plugins import Plugins
-from lvmcore.registry import KINDS, Registry
+from lvmcore.registry import Registry
+from lvmcore.report.columns import declared_in
 from lvmcore.testing.promises import ANY, PLUGIN
 from lvmcore.testing.promises import promises as all_promises
-from lvmcore.timing import LossSchedule, Schedule
 from lvmcore.variants.catalogue import Catalogue, default_files, load_catalogue
-from lvmcore.variants.published import MEASURED_BY, Figure, Reported
-from lvmcore.variants.variant import Stage, Variant
+from lvmcore.variants.published import DIAGNOSTIC, BySplit, Reported
+from lvmcore.variants.variant import BASE, Stage, Variant
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -35,13 +39,16 @@ VARIANT_KEYS = {
     "inputs": "expression: input encodings, applied in order; empty for none",
     "sampler": "one term: which training windows, in which order",
     "schedule": "one term: the learning rate's course",
+    "optimizer": "one term: what takes the steps",
+    "context": "rows of context C that the model reads",
     "data": "a corpus file or a corpus by name, as after `--data`",
     "epochs": "passes over what the sampler gives; where there are stages, their sum",
     "batch_size": "windows a step",
-    "lr": "learning rate of AdamW",
-    "weight_decay": "weight decay of AdamW",
+    "lr": "learning rate",
+    "weight_decay": "weight decay of the optimizer",
     "clip": "the gradient's norm is clipped at this",
-    "best": "what the kept weights are chosen by: `val_loss`, `val_cos`, `margin`, `r1` or `r5`",
+    "best": "what the kept weights are chosen by: {best}",
+    "patience": "epochs without a better one after which the run ends; without it, it goes to its end",
     "gates": "the gate profile that the final evaluation is judged by",
     "stages": "array of tables, see below",
     "title": "what the comparison calls it; else its name",
@@ -51,12 +58,10 @@ VARIANT_KEYS = {
     "reported": "figures published for it, see below; kept as they are",
 }
 REPORTED_KEYS = {
-    "protocol": "how they were measured: " + ", ".join(f"`{name}`" for name in MEASURED_BY),
-    "val_cos": "validation cosine",
-    "margin": "test A",
-    "r1": "test B, among all rows; a ratio, not per cent",
-    "r5": "the same",
-    "d": "test D, the rollout",
+    "protocol": "how they were measured: {protocols}",
+    "margin": "of a training diagnostic, the margin over the last row",
+    "r1": "a ratio, not per cent",
+    "r5": "a ratio, not per cent",
     "gates": "how many passed, of how many, such as `2/5`",
     "note": "anything else worth knowing",
 }
@@ -72,7 +77,6 @@ STAGE_KEYS = {
     "batch_size": "as above",
     "lr": "as above; a new course of the schedule begins here",
 }
-LISTENERS = ("run_started", "stage_started", "epoch_started", "step_finished", "epoch_finished", "evaluated")
 
 
 def table(heads: Iterable[str], rows: Iterable[Iterable[str]]) -> str:
@@ -94,7 +98,7 @@ def catalogue() -> Catalogue:
 
 
 def components(kind: str) -> str:
-    """Every component of a kind with its options; the first option is what the colon sets."""
+    """Every component of a kind with its options."""
     rows: list[list[str]] = []
     for found in registry().all(kind):
         rows.append([f"**`{found.name}`**", "", "", "", _paragraph(found.component)])
@@ -108,8 +112,24 @@ def _paragraph(component: type) -> str:
 
 
 def common_options(kind: str) -> str:
-    """The options that every loss or input has besides its own."""
-    return table(["option", "type", "default", "meaning"], _options({"loss": LossSchedule, "input": Schedule}[kind]))
+    """The options that every component of a kind has besides its own."""
+    shared = KINDS[kind].shared
+    return table(["option", "type", "default", "meaning"], _options(shared) if shared else ())
+
+
+def kind_sections() -> str:
+    """A section a kind: what it is, the options that all its components share, and its components."""
+    return "\n\n".join("\n\n".join(_section(kind)) for kind in KINDS.values())
+
+
+def _section(kind: Kind) -> Iterator[str]:
+    yield f"## {kind.plural.capitalize()}"
+    yield _filled(_contract(kind.hook))
+    if kind.shared:
+        acting = ", and they act on its first" * kind.scaled
+        yield f"Every {kind.name} has these options besides its own{acting}."
+        yield common_options(kind.name)
+    yield components(kind.name) if registry().all(kind.name) else "None is built in."
 
 
 def _options(component: type) -> Iterator[list[str]]:
@@ -120,37 +140,59 @@ def _options(component: type) -> Iterator[list[str]]:
 def kinds() -> str:
     """Every kind of component: how it is listed and the hook that gives it."""
     rows = [
-        [kind.name, f"`lvm list {kind.plural}`", f"`{kind.hook}`", str(len(registry().all(kind.name)))]
+        [
+            kind.name,
+            f"`lvm list {kind.plural}`",
+            f"`{kind.hook}`",
+            str(len(registry().all(kind.name))),
+            f"`{kind.use.format(name='NAME')}`",
+        ]
         for kind in KINDS.values()
     ]
-    return table(["kind", "command", "hook", "built in"], rows)
+    return table(["kind", "command", "hook", "built in", "used by"], rows)
 
 
 def component_hooks() -> str:
     """The hooks that give components or files, with the contract of each."""
-    return _hooks(name for name in _hook_names() if not name.removeprefix("lvm_").startswith(_listeners()))
+    return _hooks(name for name in _hook_names() if not _facts(name))
 
 
 def listener_hooks() -> str:
     """The hooks that are called during a run or an evaluation, in the order of a run's life."""
-    return _hooks(name for name in _hook_names() if name.removeprefix("lvm_").startswith(_listeners()))
-
-
-def _listeners() -> tuple[str, ...]:
-    return (*LISTENERS, "run_finished")
+    return _hooks(name for name in _hook_names() if _facts(name))
 
 
 def _hook_names() -> list[str]:
     return [name for name, value in vars(hookspecs).items() if name.startswith("lvm_") and inspect.isfunction(value)]
 
 
+def _facts(hook: str) -> list[str]:
+    """What a hook is told; nothing where it gives something."""
+    return list(inspect.signature(getattr(hookspecs, hook)).parameters)
+
+
+def _contract(hook: str) -> str:
+    return " ".join((inspect.getdoc(getattr(hookspecs, hook)) or "").split())
+
+
 def _hooks(names: Iterable[str]) -> str:
-    rows = []
-    for name in names:
-        function = getattr(hookspecs, name)
-        arguments = ", ".join(inspect.signature(function).parameters)
-        rows.append([f"`{name}({arguments})`", " ".join((inspect.getdoc(function) or "").split())])
-    return table(["hook", "contract"], rows)
+    return table(["hook", "contract"], ([f"`{name}({', '.join(_facts(name))})`", _contract(name)] for name in names))
+
+
+def figures() -> str:
+    """Every figure that the default protocol declares."""
+    rows = [
+        [
+            f"`{key}`",
+            one.figure.label,
+            one.figure.help,
+            one.figure.aggregate,
+            one.figure.better,
+            "yes" if one.figure.compared else "",
+        ]
+        for key, one in declared_in({}, registry()).items()
+    ]
+    return table(["figure", "in tables", "what it is", "aggregate", "better", "compared with the cheats"], rows)
 
 
 def promises() -> str:
@@ -180,9 +222,9 @@ def public_names() -> str:
 
 def variant_keys() -> str:
     """Every key of a variant, with the value of `base`."""
-    base = catalogue().variant("base")
+    base, best = catalogue().variant(BASE), _or(best_by(registry()))
     rows = [
-        [f"`{name}`", kind, _value(getattr(base, name)), VARIANT_KEYS[name]]
+        [f"`{name}`", kind, _value(getattr(base, name)), VARIANT_KEYS[name].format(best=best)]
         for name, kind in _keys(Variant)
         if name != "name"
     ]
@@ -201,16 +243,26 @@ def stage_keys() -> str:
 
 def reported_keys() -> str:
     """Every key of the figures reported for a variant."""
-    rows = [[f"`{name}`", kind, REPORTED_KEYS[name]] for name, kind in _keys(Reported)]
+    protocols = _or([*(found.name for found in registry().all("protocol")), DIAGNOSTIC])
+    told = {name: [text.format(protocols=protocols)] for name, text in REPORTED_KEYS.items()}
+    of = {name: [f"`{one.key}`, {one.figure.help}"] for name, one in _published().items()}
+    rows = [[f"`{name}`", kind, "; ".join(of.get(name, []) + told.get(name, []))] for name, kind in _keys(Reported)]
     return table(["key", "type", "meaning"], rows)
+
+
+def _published() -> dict[str, Declared]:
+    """The figures that can be reported for a variant, by their keys there."""
+    known = declared_in({}, registry())
+    return {field.name: known[field.metadata["figure"]] for field in attrs.fields(Reported) if field.metadata}
 
 
 def variants() -> str:
     """Every named variant with the figures reported for it; VAL / OOD where both are known."""
     rows = []
+    published = _published()
     for variant in catalogue().variants.values():
         found = variant.reported
-        figures = [_by_split(getattr(found, key, None)) for key in ("val_cos", "margin", "r1", "r5", "d")]
+        figures = [_by_split(getattr(found, key, None)) for key in published]
         protocol = found.protocol if found else ""
         rows.append(
             [
@@ -222,21 +274,32 @@ def variants() -> str:
                 protocol,
             ]
         )
-    return table(["variant", "what it does", "date", "val cos", "margin", "R@1", "R@5", "D", "gates", "protocol"], rows)
+    labels = (one.figure.label for one in published.values())
+    return table(["variant", "what it does", "date", *labels, "gates", "protocol"], rows)
 
 
-def _by_split(figure: Figure | float | None) -> str:
-    known = [figure.val, figure.ood] if isinstance(figure, Figure) else [figure]
+def _by_split(figure: BySplit | float | None) -> str:
+    known = [figure.val, figure.ood] if isinstance(figure, BySplit) else [figure]
     return " / ".join(f"{number:g}".replace("-", "−") for number in known if number is not None)
 
 
 def _keys(cls: type) -> Iterator[tuple[str, str]]:
     """The fields of an attrs class with the TOML type of each."""
     names = {str: "text", int: "whole number", float: "number", tuple: "array of tables"}
-    names |= {Reported: "table", Figure: "number, or `{ val = …, ood = … }`"}
+    names |= {Reported: "table", BySplit: "number, or `{ val = …, ood = … }`"}
     for name, hint in get_type_hints(cls).items():
         kinds = [hint, get_origin(hint), *get_args(hint)]
         yield name, next(names[kind] for kind in kinds if kind in names)
+
+
+def _or(names: Iterable[str]) -> str:
+    *others, last = (f"`{name}`" for name in names)
+    return f"{', '.join(others)} or {last}"
+
+
+def _filled(text: str) -> str:
+    """A paragraph in lines as long as those of the pages."""
+    return textwrap.fill(text, 118, break_on_hyphens=False)
 
 
 def _value(value: Any) -> str:
@@ -284,8 +347,7 @@ def command_options() -> str:
         ]
         usage = command.get_usage(context).removeprefix("Usage: ")
         listed = table(["option", "default", "meaning"], rows)
-        prose = textwrap.fill(text, 118, break_on_hyphens=False)
-        sections.append(f"## lvm {name}\n\n`{' '.join(usage.split())}`\n\n{prose}\n\n{listed}")
+        sections.append(f"## lvm {name}\n\n`{' '.join(usage.split())}`\n\n{_filled(text)}\n\n{listed}")
     return "\n\n".join(sections)
 
 
@@ -313,7 +375,7 @@ def _default_and_help(item: click.Option) -> tuple[str, str]:
     text, told, default = (item.help or "").partition("[default: ")
     if told:
         return default.removesuffix("]"), text.strip()
-    shown = isinstance(item.default, str | int | float | Path) and not item.is_flag
+    shown = isinstance(item.default, str | int | float | Path) and item.default != "" and not item.is_flag
     return f"`{item.default}`" if shown else "", text
 
 

@@ -13,7 +13,7 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
-from lvmcore import Chunk, component, hookimpl
+from lvmcore import Chunk, Figure, component, hookimpl
 
 
 @component
@@ -21,6 +21,15 @@ class Span:
     """Share of the unit prediction's squared length outside the span of its context, beside the target's."""
 
     letter: ClassVar[str] = "F"
+    title: ClassVar[str] = "span"
+
+    def figures(self, context: int) -> tuple[Figure, ...]:
+        return (
+            Figure(
+                "outside", help="share of the prediction outside the span of its context", range=(0, 1), better="higher"
+            ),
+            Figure("outside_of_target", "that of the target", help="the same of the target", range=(0, 1)),
+        )
 
     def build(self) -> Callable[[Chunk], dict[str, Tensor]]:
         def measure(chunk: Chunk) -> dict[str, Tensor]:

@@ -9,6 +9,7 @@ from typing import Any
 import attrs
 import safetensors
 import safetensors.torch
+import torch
 
 from lvmcore.errors import LvmError
 from lvmcore.files import to_json, write_whole
@@ -49,7 +50,8 @@ def load_model(path: Path, registry: Registry) -> tuple[LatentVectorModel, dict[
     if header.get("schema", 0) > SCHEMA:
         raise LvmError("the model was written by a newer lvm", where=str(path), fix="pip install -U lvmcore")
     try:
-        model = build_model(header["arch"], header["inputs"], header["dim"], header["context"], registry)
+        with torch.random.fork_rng(devices=[]):  # its fresh weights are thrown away: nobody else's numbers change
+            model = build_model(header["arch"], header["inputs"], header["dim"], header["context"], registry)
         model.load_state_dict(weights)
     except LvmError as problem:
         raise _missing_plugin(header, registry, path) or problem from None

@@ -82,7 +82,7 @@ def make(
     where: str,
     lister: str = "",
     size: str | None = None,
-    shared: Collection[str] = (),
+    also: Collection[str] = (),
 ) -> T:
     """Make a component from options as text (or already typed), with errors that name the option.
 
@@ -91,13 +91,13 @@ def make(
         where: the term, for errors.
         lister: the command that lists the options, for errors.
         size: "toy" starts from the component's `toy()` preset, if it has one, instead of its defaults.
-        shared: further options that the term might have named, which the caller has taken out: for errors.
+        also: further options that the term might have named, such as those its kind shares: for errors.
     """
     known = {item.name: item for item in options(cls)}
     values: dict[str, Any] = {}
     for name, value in given.items():
         if name not in known:
-            raise unknown("option", name, [*known, *shared], where=where, fix=lister)
+            raise unknown("option", name, [*known, *also], where=where, fix=lister)
         values[name] = read(known[name], value, where) if isinstance(value, str) else value
     try:
         if size == "toy" and hasattr(cls, "toy"):

@@ -1,12 +1,10 @@
-"""fp32, bf16, or auto: bf16 where the processor multiplies it natively."""
+"""fp32, bf16, or auto: bf16 where the processor multiplies it natively. Needs torch for the computing alone."""
 
 from __future__ import annotations
 
 import platform
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
-
-import torch
 
 _NATIVE = {"amx_bf16", "avx512_bf16", "bf16"}
 """Processor flags, as Linux names them, of a native bfloat16 product: x86's two, and Arm's."""
@@ -23,7 +21,11 @@ def autocast(precision: str) -> AbstractContextManager[object]:
     """The context in which the model's forward pass runs, for `fp32` or `bf16`."""
     if precision not in ("fp32", "bf16"):
         raise ValueError(f"'{precision}' must be resolved first")
-    return torch.autocast("cpu", torch.bfloat16) if precision == "bf16" else nullcontext()
+    if precision == "fp32":
+        return nullcontext()
+    import torch
+
+    return torch.autocast("cpu", torch.bfloat16)
 
 
 def processor_flags() -> set[str]:

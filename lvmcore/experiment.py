@@ -15,13 +15,17 @@ from lvmcore.data.corpus import Corpus
 from lvmcore.data.open import open_corpus
 from lvmcore.device import processor_name, resolve
 from lvmcore.errors import LvmError, because
-from lvmcore.evaluation.evaluator import CAUSAL, Evaluation, Evaluator, profile_of, save_columns
-from lvmcore.evaluation.predictors import predictor_of_model
+from lvmcore.evaluation.document import Evaluation
+from lvmcore.evaluation.evaluator import CAUSAL, Evaluator, profile_of, save_columns
+from lvmcore.evaluation.predictors import predictor_of_model, yardsticks
+from lvmcore.evaluation.protocols import DEFAULT
 from lvmcore.evaluation.settings import Settings
+from lvmcore.listeners import Listeners
 from lvmcore.model import LatentVectorModel
 from lvmcore.registry import Registry
 from lvmcore.runs.run import Run
-from lvmcore.training.trainer import CONTEXT, Conditions, Trainer
+from lvmcore.training.trainer import Conditions, Trainer
+from lvmcore.training.validation import ResolvedStage
 from lvmcore.variants.catalogue import Catalogue
 from lvmcore.variants.variant import Variant
 
@@ -33,13 +37,19 @@ class Experiment:
     """A variant to carry out, and how."""
 
     variant: Variant
+    stages: tuple[ResolvedStage, ...]
     conditions: Conditions
     registry: Registry
     catalogue: Catalogue
     overrides: dict[str, Any] = attrs.field(factory=dict)
     """What the command line has changed of the variant; for the record."""
     ignore_gates: bool = False
+    evaluated: bool = True
+    """Whether the best weights are evaluated when they are trained."""
+    tags: tuple[str, ...] = ()
     progress: Progress = lambda what, done, total: None
+    own: tuple[object, ...] = ()
+    """Objects with `@hookimpl` methods that listen beside the plugins."""
 
     @property
     def precision(self) -> str:
@@ -55,10 +65,11 @@ class Experiment:
         Raises:
             LvmError, KeyboardInterrupt: after the run has been given its status.
         """
+        listeners = Listeners(self.registry.plugins.manager, self.own)
         try:
-            trainer, corpus = self._prepare(run)
+            trainer, corpus = self._prepare(run, listeners)
         except BaseException:
-            run.discard()
+            run.delete()
             raise
         phase = ""
         try:
@@ -66,36 +77,41 @@ class Experiment:
             phase = "during the evaluation"
             if outcome.model is not None:
                 run.update(recipe=attrs.asdict(outcome.model.recipe))  # that of the best weights' stage
-                evaluation = self.evaluate(run, outcome.model, corpus)
-                if below := below_copy_last(evaluation.document):
-                    run.update(note=below)
-            self._finish(run, outcome.status, outcome.reason)
+                if self.evaluated:
+                    evaluation = self.evaluate(run, outcome.model, corpus, listeners)
+                    run.update(note=below_floor(evaluation, self.registry))
+            _finish(run, listeners, outcome.status, outcome.reason)
         except KeyboardInterrupt:
-            self._finish(run, "interrupted", f"stopped by the user {phase or f'in epoch {trainer.epoch}'}")
+            _finish(run, listeners, "interrupted", f"stopped by the user {phase or f'in epoch {trainer.epoch}'}")
             raise
         except (Exception, SystemExit) as problem:  # a loss may try to exit
-            self._failed(run, problem)
+            with suppress(LvmError):  # the disk is full: the folder stays marked as running, and reads as interrupted
+                _finish(run, listeners, "failed", because(problem))
             raise
         finally:
-            self.registry.plugins.listeners.tell("lvm_run_finished", run=run)
+            listeners.tell("lvm_run_finished", run=run)
+            if (said := list(listeners.faults.values())) != run.record.get("warnings"):  # who failed at the very end
+                with suppress(LvmError):
+                    run.update(warnings=said)
+            run.release()
 
-    def evaluate(self, run: Run, model: LatentVectorModel, corpus: Corpus) -> Evaluation:
+    def evaluate(self, run: Run, model: LatentVectorModel, corpus: Corpus, listeners: Listeners) -> Evaluation:
         """5CAT of a run's best weights, kept in its folder."""
         predictor = predictor_of_model(run.path.name, model, self.precision)
-        settings = Settings(profile=self.variant.gates, context=CONTEXT)
-        evaluator = Evaluator(corpus, self.registry, self.catalogue, settings, self.progress)
-        result = evaluator.evaluate(predictor)
-        run.write_evaluation(result.document)
-        save_columns(run.path / "windows.safetensors", result.columns, evaluator.windows)
-        return result
+        settings = Settings(profile=self.variant.gates, context=self.variant.context)
+        evaluator = Evaluator(corpus, self.registry, self.catalogue, settings, self.progress, listeners)
+        found = evaluator.evaluate(predictor)
+        save_evaluation(run, found)
+        return found
 
-    def _prepare(self, run: Run) -> tuple[Trainer, Corpus]:
+    def _prepare(self, run: Run, listeners: Listeners) -> tuple[Trainer, Corpus]:
         variant = self.variant
         for profile in (variant.gates, CAUSAL, *(stage.gates for stage in variant.stages if stage.gates)):
-            profile_of(profile, self.catalogue, self.registry, CONTEXT)
+            profile_of(profile, self.catalogue, self.registry, self.variant.context)
         corpus = open_corpus(variant.data, self.registry)
         conditions = attrs.evolve(self.conditions, precision=self.precision)
-        trainer = Trainer(variant, corpus, self.registry, run, conditions, self._gate(corpus))
+        gate = self._gate(corpus, listeners)
+        trainer = Trainer(variant, self.stages, corpus, self.registry, run, conditions, gate, listeners)
         run.update(
             variant=attrs.asdict(variant),
             seed=conditions.seed,
@@ -105,6 +121,7 @@ class Experiment:
             on_collapse=conditions.on_collapse,
             ignore_gates=self.ignore_gates,
             overrides=self.overrides,
+            tags=list(self.tags),
             corpus={
                 "name": corpus.info.name,
                 "digest": corpus.digest,
@@ -112,6 +129,7 @@ class Experiment:
                 "rows": len(corpus),
             },
             windows={"train": len(trainer.train_windows), "val": len(trainer.val_windows)},
+            steps=[prepared.steps for prepared in trainer.stages],
             recipe=attrs.asdict(trainer.model.recipe),
             parameters=trainer.model.parameter_count,
             plugins=self._plugins(),
@@ -123,36 +141,39 @@ class Experiment:
         found = self.registry.plugins.found
         return [{"dist": p.dist, "plugin": p.name, "version": p.version} for p in found if p.status == "ok"]
 
-    def _gate(self, corpus: Corpus) -> Callable[[LatentVectorModel, str], str]:
+    def _gate(self, corpus: Corpus, listeners: Listeners) -> Callable[[LatentVectorModel, str], str]:
         def judge_stage(model: LatentVectorModel, profile: str) -> str:
             if self.ignore_gates:
                 return ""
             predictor = predictor_of_model("stage", model, self.precision)
-            settings = Settings(profile=profile, context=CONTEXT)
-            document = Evaluator(corpus, self.registry, self.catalogue, settings).evaluate(predictor).document
-            return "; ".join(document["gates"]["why"].values())
+            settings = Settings(profile=profile, context=self.variant.context)
+            evaluator = Evaluator(corpus, self.registry, self.catalogue, settings, listeners=listeners)
+            return "; ".join(evaluator.evaluate(predictor).document["gates"]["why"].values())
 
         return judge_stage
 
-    def _finish(self, run: Run, status: str, reason: str) -> None:
-        run.record["warnings"] = list(self.registry.plugins.listeners.faults.values())
-        run.finish(status, reason)
 
-    def _failed(self, run: Run, problem: BaseException) -> None:
-        with suppress(LvmError):  # the disk is full: the folder stays marked as running, and reads as interrupted
-            self._finish(run, "failed", because(problem))
+def _finish(run: Run, listeners: Listeners, status: str, reason: str) -> None:
+    run.record["warnings"] = list(listeners.faults.values())
+    run.finish(status, reason)
 
 
-def below_copy_last(document: dict[str, Any]) -> str:
-    """Say so where a model ends below the cosine of copying its last input."""
-    own, theirs = _val_cosine(document), _val_cosine(document["yardsticks"].get("copy-last", {}))
-    if own is None or theirs is None or own >= theirs:
-        return ""
-    return f"below copy-last: val cosine {own:.3f} < {theirs:.3f}"
+def save_evaluation(run: Run, evaluation: Evaluation) -> None:
+    """Keep an evaluation in a run's folder: its document, and of the default protocol the per-window values."""
+    run.write_evaluation(evaluation.document)
+    if evaluation.document["protocol"] == DEFAULT:
+        save_columns(run.path / "windows.safetensors", evaluation)
 
 
-def _val_cosine(document: dict[str, Any]) -> float | None:
-    return document.get("splits", {}).get("val", {}).get("cosine", {}).get("value")
+def below_floor(evaluation: Evaluation, registry: Registry) -> str:
+    """Say so where a model ends below the cosine of a yardstick that declares itself the floor: copying is no model."""
+    for found in yardsticks(registry):
+        name = registry.key(found)
+        if getattr(found.component, "floor", False) and name in evaluation.yardsticks and "val" in evaluation.splits:
+            own, least = (held["val"]["cosine"].value for held in (evaluation, evaluation.yardsticks[name]))
+            if own is not None and least is not None and own < least:
+                return f"below {name}: val cosine {own:.3f} < {least:.3f}"
+    return ""
 
 
 def machine() -> dict[str, Any]:

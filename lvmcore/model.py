@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import inspect
-from typing import Any
+from typing import Any, overload
 
 import attrs
+import numpy as np
 import torch
 from torch import Tensor, nn
 
 from lvmcore.components import explicit
+from lvmcore.device import autocast
 from lvmcore.errors import LvmError
 from lvmcore.expression import Expression, Term, parse
-from lvmcore.registry import Registry
-from lvmcore.timing import Schedule
+from lvmcore.registry import Made, Registry
+from lvmcore.timing import Timing
 
 
 @attrs.frozen
@@ -37,26 +39,41 @@ class ScheduledInput(nn.Module):
 
     strength: Tensor
 
-    def __init__(self, encoding: nn.Module, value: float, schedule: Schedule) -> None:
+    def __init__(self, term: str, encoding: nn.Module, value: float, timing: Timing) -> None:
         super().__init__()
-        self.encoding, self.value, self.schedule = encoding, value, schedule
+        self.term, self.encoding, self.value, self.timing = term, encoding, value, timing
         self.register_buffer("strength", torch.tensor(0.0))
         self.set_epoch(1)
 
     def set_epoch(self, epoch: int) -> None:
-        strength = self.value * self.schedule.factor(epoch)
+        strength = self.value * self.timing.factor(epoch)
         self.strength.fill_(strength)
-        self.acts = (
-            strength != 0
-        )  # beside the buffer, which can't be read on `meta`, nor on a GPU without waiting for it
+        self.acts = strength != 0  # a buffer can't be read on `meta`, nor on a GPU without waiting
 
     def forward(self, context: Tensor) -> Tensor:
+        """Rows (B, C, D_in) → (B, C, D_in or more).
+
+        Raises:
+            LvmError: the encoding gives another shape.
+        """
         with torch.random.fork_rng(devices=[], enabled=not self.acts):
-            return self.encoding(context, self.strength)
+            rows = self.encoding(context, self.strength)
+        batch, length, channels = context.shape
+        if _shape(rows)[:-1] != (batch, length) or rows.shape[-1] < channels:
+            raise LvmError(
+                f"the input gives {_what(rows)}",
+                where=f"'{self.term}'",
+                expected=f"(B, C, D_in or wider) = ({batch}, {length}, {channels} or more)",
+            )
+        return rows
 
 
 class LatentVectorModel(nn.Module):
-    """context (B, C, D) → raw prediction (B, D)."""
+    """context (B, C, D) → raw prediction (B, D).
+
+    Raises:
+        LvmError: an input or the architecture gives another shape than it promises.
+    """
 
     def __init__(self, inputs: list[ScheduledInput], architecture: nn.Module, shape: Shape, recipe: Recipe) -> None:
         super().__init__()
@@ -83,7 +100,103 @@ class LatentVectorModel(nn.Module):
     def forward(self, context: Tensor) -> Tensor:
         for item in self.inputs:
             context = item(context)
-        return self.architecture(context)
+        raw = self.architecture(context)
+        expected = (len(context), self.shape.dim)
+        if _shape(raw) != expected:
+            raise LvmError(
+                f"the architecture gives {_what(raw)}",
+                where=f"'{self.recipe.arch}'",
+                expected=f"the raw prediction (B, D) = {expected}",
+            )
+        return raw
+
+    @overload
+    def predict(self, context: Tensor, precision: str = ...) -> Tensor: ...
+
+    @overload
+    def predict(self, context: np.ndarray, precision: str = ...) -> np.ndarray: ...
+
+    @torch.inference_mode()
+    def predict(self, context: Tensor | np.ndarray, precision: str = "fp32") -> Tensor | np.ndarray:
+        """The unit vector that follows each context, (B, C, D) → (B, D), or of one, (C, D) → (D,); float32.
+
+        Rows may have any length; they are scaled to 1, as a corpus is. What was an array gives an array.
+
+        Args:
+            precision: fp32 or bf16.
+
+        Raises:
+            LvmError: another shape, a row that is no direction, or a prediction that is none.
+        """
+        rows = self._rows(context)
+        found = self._unit(rows if rows.ndim == 3 else rows[None], precision)
+        found = found if rows.ndim == 3 else found[0]
+        return found if isinstance(context, Tensor) else found.numpy()
+
+    @overload
+    def rollout(self, context: Tensor, steps: int, precision: str = ...) -> Tensor: ...
+
+    @overload
+    def rollout(self, context: np.ndarray, steps: int, precision: str = ...) -> np.ndarray: ...
+
+    @torch.inference_mode()
+    def rollout(self, context: Tensor | np.ndarray, steps: int, precision: str = "fp32") -> Tensor | np.ndarray:
+        """Several steps ahead, each prediction fed back: (B, C, D) → (B, steps, D), or (C, D) → (steps, D).
+
+        Raises:
+            LvmError: as `predict`; steps under 1.
+        """
+        if steps < 1:
+            raise LvmError(f"{steps} steps were asked for", expected="1 or more")
+        rows = self._rows(context)
+        whole, found = rows if rows.ndim == 3 else rows[None], []
+        for _ in range(steps):
+            found.append(self._unit(whole, precision))
+            whole = torch.cat([whole[:, 1:], found[-1][:, None]], 1)
+        stacked = torch.stack(found, 1)
+        stacked = stacked if rows.ndim == 3 else stacked[0]
+        return stacked if isinstance(context, Tensor) else stacked.numpy()
+
+    def _unit(self, rows: Tensor, precision: str) -> Tensor:
+        """Unit predictions (B, D) of unit rows (B, C, D), in evaluation."""
+        training = self.training
+        self.eval()
+        try:
+            with autocast(precision):
+                raw = self(rows).float()
+        finally:
+            self.train(training)
+        norm = raw.norm(dim=-1, keepdim=True)
+        if not (norm.isfinite() & (norm > 0)).all():
+            raise LvmError("the model's prediction is no direction: not finite, or 0", where=self.recipe.arch)
+        return raw / norm
+
+    def _rows(self, context: Tensor | np.ndarray) -> Tensor:
+        """Unit rows (C, D) or (B, C, D) float32."""
+        length, dim = self.shape.context, self.shape.dim
+        rows = torch.as_tensor(context)
+        if not (rows.ndim in (2, 3) and rows.shape[-2:] == (length, dim) and rows.numel()):
+            raise LvmError(
+                f"a context of shape {tuple(rows.shape)} was given",
+                expected=f"({length}, {dim}) or (B, {length}, {dim}): {length} rows of {dim} numbers, the oldest first",
+            )
+        rows = rows.double()
+        largest = rows.abs().amax(-1, keepdim=True)
+        sound = (largest.isfinite() & (largest > 0)).squeeze(-1)
+        if not sound.all():
+            place = (~sound).nonzero()[0].tolist()
+            of = f" of context {place[0]}" if len(place) == 2 else ""
+            raise LvmError(f"row {place[-1]}{of} is no direction: not finite, or all 0")
+        return nn.functional.normalize(rows / largest, dim=-1).float()
+
+
+def _shape(given: Any) -> tuple[int, ...]:
+    """Of what a plugin's module gave; of what is no tensor, one that no tensor has."""
+    return tuple(given.shape) if isinstance(given, Tensor) else (-1,)
+
+
+def _what(given: Any) -> str:
+    return f"a tensor of shape {tuple(given.shape)}" if isinstance(given, Tensor) else f"a {type(given).__name__}"
 
 
 @attrs.frozen
@@ -109,27 +222,28 @@ def build_model(
     """
     owners: dict[tuple[str, str], str] = {}
 
-    def made(kind: str, term: Term, without: frozenset[str] = frozenset()) -> Any:
-        plugin = registry.find(kind, term).plugin
+    def resolve(kind: str, term: Term) -> Made:
+        made = registry.resolve(kind, term, size=size)
+        plugin = made.registered.plugin
         owners[plugin.dist, plugin.name] = plugin.version
-        return registry.make(kind, term, without=without, size=size)
+        return made
 
     items, input_terms, channels = [], [], dim
     for term in parse(inputs).terms:
-        component, schedule = made("input", term, Schedule.names()), Schedule.of(term)
-        strength = next(iter(explicit(component).values()), "1")
-        encoding = component.build(Shape(context, dim, channels))
-        items.append(ScheduledInput(encoding, float(strength), schedule))
+        made = resolve("input", term)
+        strength = next(iter(explicit(made.component).values()), "1")
+        encoding = made.component.build(Shape(context, dim, channels))
+        items.append(ScheduledInput(str(term), encoding, float(strength), made.shared))
         with torch.no_grad(), torch.random.fork_rng(devices=[]):  # an input changes no initial weight of what follows
             channels = items[-1](torch.zeros(1, context, channels)).shape[-1]
-        input_terms.append(registry.explicit("input", term, component, explicit(schedule)))
+        input_terms.append(made.explicit)
 
     shape = Shape(context, dim, channels)
     module: nn.Module | None = None
     arch_terms = []
     for term in parse(arch).terms:
-        component = made("architecture", term)
-        wraps = "inner" in inspect.signature(component.build).parameters
+        made = resolve("architecture", term)
+        wraps = "inner" in inspect.signature(made.component.build).parameters
         if wraps and module is None:
             raise LvmError(
                 f"'{term.name}' wraps another architecture and cannot stand first",
@@ -143,8 +257,8 @@ def build_model(
                 expected="one base architecture, then wrappers",
                 fix="lvm list architectures",
             )
-        module = component.build(shape, module) if wraps else component.build(shape)
-        arch_terms.append(registry.explicit("architecture", term, component))
+        module = made.component.build(shape, module) if wraps else made.component.build(shape)
+        arch_terms.append(made.explicit)
     if module is None:
         raise LvmError("no architecture is named", fix="lvm list architectures")
     plugins = tuple({"dist": d, "plugin": p, "version": v} for (d, p), v in sorted(owners.items()))

@@ -24,13 +24,19 @@ import pluggy
 
 from lvmcore import hookspecs
 from lvmcore.errors import LvmError, nearest, strict, unknown
-from lvmcore.listeners import Listeners
 from lvmcore.requirements import unmet
 
 CORE = "lvmcore"
 GROUP = "lvm"
 FILE = "file"
 """Stands for the version of a plugin that is one file."""
+
+
+def new_manager() -> pluggy.PluginManager:
+    """A manager that knows every hook and has no plugin yet."""
+    manager = pluggy.PluginManager(GROUP)
+    manager.add_hookspecs(hookspecs)
+    return manager
 
 
 @attrs.define
@@ -45,6 +51,8 @@ class Plugin:
     """ok, FAILED or off"""
     reason: str = ""
     hooks: list[str] = attrs.field(factory=list)
+    required: bool = False
+    """Whether it was asked for by name, so that a fault of it ends the command."""
 
     @property
     def builtin(self) -> bool:
@@ -65,16 +73,21 @@ class Plugin:
         return _same(name) in (_same(self.name), _same(self.dist), _same(self.label))
 
     def fail(self, problem: BaseException | str) -> None:
-        """Mark the plugin as broken; everything else goes on, unless LVM_STRICT=1."""
+        """Mark the plugin as broken; everything else goes on, unless it is required or LVM_STRICT=1.
+
+        Raises:
+            LvmError: the plugin is required, or LVM_STRICT=1.
+        """
         reason = problem if isinstance(problem, str) else f"{type(problem).__name__}: {problem}"
         if self.status != "FAILED":  # what went wrong first is what to mend first
             self.status, self.reason = "FAILED", " ".join(reason.split())
+        cause = problem if isinstance(problem, BaseException) else None
+        if self.required:
+            what = f"the plugin file cannot be loaded: {self.reason}"
+            raise LvmError(what, where=f"--plugin {self.origin}") from cause
         if strict():
-            raise LvmError(
-                f"plugin '{self.name}' failed: {self.reason}",
-                where=self.origin,
-                fix="unset LVM_STRICT to go on",
-            ) from (problem if isinstance(problem, BaseException) else None)
+            what = f"plugin '{self.name}' failed: {self.reason}"
+            raise LvmError(what, where=self.origin, fix="unset LVM_STRICT to go on") from cause
 
 
 class Plugins:
@@ -84,14 +97,21 @@ class Plugins:
         files: single-file plugins to load besides the installed ones.
         without: names of plugins to leave out.
         only: names of the third-party plugins to load; None takes LVM_PLUGINS, or else all.
+        forgiving: a file that is broken is a plugin that failed, as an installed one is, and ends nothing.
+
+    Raises:
+        LvmError: a file is not there or cannot be loaded, or there is nothing to leave out.
     """
 
     def __init__(
-        self, files: Iterable[Path] = (), without: Iterable[str] = (), only: Iterable[str] | None = None
+        self,
+        files: Iterable[Path] = (),
+        without: Iterable[str] = (),
+        only: Iterable[str] | None = None,
+        *,
+        forgiving: bool = False,
     ) -> None:
-        self.manager = pluggy.PluginManager(GROUP)
-        self.manager.add_hookspecs(hookspecs)
-        self.listeners = Listeners(self.manager)
+        self.manager = new_manager()
         self.found: list[Plugin] = []
         if only is None and (listed := os.environ.get("LVM_PLUGINS")) is not None:
             only = [name.strip() for name in listed.split(",") if name.strip()]
@@ -112,7 +132,7 @@ class Plugins:
         for file in files:
             named.setdefault(file.resolve(), file)  # one that is named twice is one plugin
         for file in named.values():
-            self._load_file(file)
+            self._load_file(file, required=not forgiving)
         for name in without:
             if not any(plugin.answers_to(name) for plugin in self.found):
                 names = {known for plugin in self.found for known in (plugin.name, plugin.dist)}
@@ -150,10 +170,10 @@ class Plugins:
                 continue
             yield from [(plugin, item) for item in items]
 
-    def _load_file(self, file: Path) -> None:
+    def _load_file(self, file: Path, required: bool) -> None:
         if not file.is_file():
             raise LvmError("there is no such plugin file", where=f"--plugin {file}")
-        plugin = Plugin(file.stem, self._dist_of(file), FILE, str(file))
+        plugin = Plugin(file.stem, self._dist_of(file), FILE, str(file), required=required)
         self.found.append(plugin)
 
         def load() -> ModuleType:
@@ -170,8 +190,6 @@ class Plugins:
             return module
 
         self._load(plugin, load)
-        if plugin.status == "FAILED":  # it was asked for by name, so it must work
-            raise LvmError(f"the plugin file cannot be loaded: {plugin.reason}", where=f"--plugin {file}")
 
     def _dist_of(self, file: Path) -> str:
         """What stands for the distribution of a file: its name, with as many folders before it as tell it apart."""
@@ -189,48 +207,47 @@ class Plugins:
         try:
             with redirect_stdout(sys.stderr):
                 module = load()
-            self.manager.register(module, plugin.label)
+            plugin.hooks, fault = _tried(module, plugin.label)
+            if not fault:
+                self.manager.register(module, plugin.label)
         except KeyboardInterrupt:
             raise
         except BaseException as problem:  # not Exception: a plugin may try to exit, or to skip a test
-            self._drop(plugin)
             plugin.fail(problem)
-            return
-        callers = self.manager.get_hookcallers(module) or []
-        plugin.hooks = [caller.name for caller in callers]
-        own = [found for caller in callers for found in caller.get_hookimpls() if found.plugin is module]
-        if fault := _fault(module, plugin.hooks) or _wrapper(own):
-            self._drop(plugin)
-            plugin.fail(fault)
-
-    def _drop(self, plugin: Plugin) -> None:
-        """Take back a registration, also one that pluggy broke off in the middle."""
-        if (module := self.manager.get_plugin(plugin.label)) is None:
-            return
-        for caller in list(vars(self.manager.hook).values()):
-            if isinstance(caller, pluggy.HookCaller) and any(
-                implementation.plugin is module for implementation in caller.get_hookimpls()
-            ):
-                caller._remove_plugin(module)
-        self.manager._name2plugin.pop(plugin.label, None)
+        else:
+            if fault:
+                plugin.fail(fault)
 
 
-def _fault(module: Any, hooks: list[str]) -> str:
-    """What is wrong with the hooks of a plugin, or nothing."""
+def _tried(module: Any, label: str) -> tuple[list[str], str]:
+    """The hooks of a plugin, and what is wrong with them, or nothing.
+
+    pluggy registers also what is faulty, and a part of what it then refuses; so a plugin is tried where it is alone.
+
+    Raises:
+        pluggy.PluginValidationError: a hook takes an argument that there is none of.
+    """
+    trial = new_manager()
+    trial.register(module, label)
+    callers = trial.get_hookcallers(module) or []
+    return [caller.name for caller in callers], _fault(module, callers)
+
+
+def _fault(module: Any, callers: list[pluggy.HookCaller]) -> str:
+    """What is wrong with the hooks of a plugin that is alone, or nothing."""
     known = [name for name in vars(hookspecs) if name.startswith("lvm_")]
-    for name in hooks:
-        if name not in known:
-            return f"there is no hook '{name}'; did you mean '{nearest(name, known)}'?"
+    hooks = [caller.name for caller in callers]
+    for caller in callers:
+        if not caller.has_spec():
+            return f"there is no hook '{caller.name}'; did you mean '{nearest(caller.name, known)}'?"
     for name, thing in vars(module).items():
         if inspect.isfunction(thing) and name in known and name not in hooks:
             return f"'{name}' is no hook without @hookimpl above it"
+    for caller in callers:
+        for found in caller.get_hookimpls():
+            if found.wrapper or found.hookwrapper:
+                return f"lvm calls hooks one by one; '{caller.name}' is a wrapper"
     return "" if hooks else "it has no function with @hookimpl above it"
-
-
-def _wrapper(implementations: Iterable[pluggy.HookImpl]) -> str:
-    """Say so where a hook is to be called around the others, or nothing."""
-    wrappers = [found.function.__name__ for found in implementations if found.wrapper or found.hookwrapper]
-    return f"lvm calls hooks one by one; '{wrappers[0]}' is a wrapper" if wrappers else ""
 
 
 def _module_name(file: Path) -> str:

@@ -1,14 +1,18 @@
 """kind → name → component, with "did you mean".
 
-The hooks of a kind are called when it is first asked for, so that a command which needs no architecture
-imports none.
+The hooks of a kind are called when it is first asked for, and a component that its hook names as text is imported when
+it is first used, so that a command which needs no architecture imports none.
 """
 
 from __future__ import annotations
 
 import inspect
 import os
+import sys
+from contextlib import redirect_stdout
+from functools import cached_property
 from pathlib import Path
+from pkgutil import resolve_name
 from typing import Any
 
 import attrs
@@ -16,32 +20,8 @@ import attrs
 from lvmcore.components import explicit, make, options
 from lvmcore.errors import LvmError, unknown
 from lvmcore.expression import Term
+from lvmcore.hookspecs import KINDS, Kind
 from lvmcore.plugins import Plugin, Plugins
-
-
-@attrs.frozen
-class Kind:
-    """One kind of component: how users write it and the hook that gives it."""
-
-    name: str
-    plural: str
-    hook: str
-
-
-KINDS = {
-    kind.name: kind
-    for kind in (
-        Kind("architecture", "architectures", "lvm_architectures"),
-        Kind("loss", "losses", "lvm_losses"),
-        Kind("input", "inputs", "lvm_inputs"),
-        Kind("sampler", "samplers", "lvm_samplers"),
-        Kind("schedule", "schedules", "lvm_schedules"),
-        Kind("corpus", "corpora", "lvm_corpora"),
-        Kind("predictor", "predictors", "lvm_predictors"),
-        Kind("check", "checks", "lvm_checks"),
-        Kind("report", "reports", "lvm_reports"),
-    )
-}
 
 
 def kind_of(text: str) -> Kind:
@@ -52,14 +32,58 @@ def kind_of(text: str) -> Kind:
     raise unknown("kind", text, [*(kind.plural for kind in KINDS.values()), "variants"], where=None, fix="lvm list")
 
 
-@attrs.frozen
+@attrs.define(eq=False, slots=False)
 class Registered:
     """A component under its name, with the plugin it comes from."""
 
     kind: str
     name: str
-    component: type
+    source: type | str
+    """The class, or `module:Class` as the hook gave it."""
     plugin: Plugin
+
+    @cached_property
+    def problem(self) -> str:
+        """Why it can't be used: it can't be imported, or is no component. Nothing where it can."""
+        try:
+            with redirect_stdout(sys.stderr):  # what a plugin prints is no part of a --json document
+                found = resolve_name(self.source) if isinstance(self.source, str) else self.source
+            return _fault(KINDS[self.kind], self.name, found)
+        except (Exception, SystemExit) as problem:
+            return f"{type(problem).__name__}: {problem}"
+
+    @property
+    def component(self) -> type:
+        """The class.
+
+        Raises:
+            LvmError: it has a problem; its plugin is marked as broken.
+        """
+        if isinstance(self.source, type):
+            return self.source
+        if self.problem:
+            self.plugin.fail(f"{KINDS[self.kind].hook}: {self.problem}")
+            raise LvmError(
+                f"{self.kind} '{self.name}' cannot be used: {self.problem}", where=self.plugin.label, fix="lvm plugins"
+            )
+        return resolve_name(self.source)
+
+
+@attrs.frozen
+class Made:
+    """The component that a term describes, and the options that all terms of its kind share."""
+
+    registered: Registered
+    term: Term
+    component: Any
+    shared: Any
+    """A `Timing`, or whatever the kind declares; None where it declares none."""
+
+    @property
+    def explicit(self) -> Term:
+        """The same term with every option written out, so that no later default changes it."""
+        shared = explicit(self.shared) if self.shared is not None else {}
+        return Term(self.term.name, None, {**explicit(self.component), **shared}, self.term.dist)
 
 
 class Registry:
@@ -70,18 +94,37 @@ class Registry:
         self._kinds: dict[str, list[Registered]] = {}
 
     def all(self, kind: str) -> list[Registered]:
-        """Every component of a kind, built-in ones first, by name."""
+        """Every component of a kind, built-in ones first, by name.
+
+        One that a hook gives as a class is sound; one that it names as text may turn out not to be when it is used.
+        """
         if kind not in self._kinds:
-            self._kinds[kind] = []
+            gathered: list[Registered] = []
             for plugin, item in self.plugins.results(KINDS[kind].hook):
-                if problem := _fault(kind, item):
+                if problem := _no_pair(item):
                     plugin.fail(f"{KINDS[kind].hook}: {problem}")
                     continue
-                if any(one.plugin is plugin and one.name == item[0] for one in self._kinds[kind]):
-                    plugin.fail(f"{KINDS[kind].hook}: it gives '{item[0]}' twice")
-                self._kinds[kind].append(Registered(kind, item[0], item[1], plugin))
-            self._kinds[kind].sort(key=lambda found: (not found.plugin.builtin, found.name))
+                found = Registered(kind, item[0], item[1], plugin)
+                if not isinstance(found.source, str) and found.problem:
+                    plugin.fail(f"{KINDS[kind].hook}: {found.problem}")
+                    continue
+                if any(one.plugin is plugin and one.name == found.name for one in gathered):
+                    plugin.fail(f"{KINDS[kind].hook}: it gives '{found.name}' twice")
+                gathered.append(found)
+            self._kinds[kind] = sorted(gathered, key=lambda found: (not found.plugin.builtin, found.name))
         return self._kinds[kind]
+
+    def examine(self, *, builtin: bool = True) -> None:
+        """Import every component of every kind, which brings a broken one to light: its plugin is FAILED.
+
+        Args:
+            builtin: also those of the core, which are tested where they are made.
+        """
+        for kind in KINDS:
+            for found in [found for found in self.all(kind) if builtin or not found.plugin.builtin]:
+                if found.problem:
+                    found.plugin.fail(f"{KINDS[kind].hook}: {found.problem}")
+                    self._kinds[kind].remove(found)
 
     def find(self, kind: str, term: Term, where: str | None = None) -> Registered:
         """The component that a term names.
@@ -126,28 +169,30 @@ class Registry:
         names = (plugin.name, plugin.dist, plugin.label)
         return next(n for n in names if sum(one.answers_to(n) for one in self.plugins.found) == 1 or n == plugin.label)
 
-    def make(self, kind: str, term: Term, *, without: frozenset[str] = frozenset(), size: str | None = None) -> Any:
-        """Make the component that a term describes, its options checked.
+    def resolve(self, kind: str, term: Term, *, size: str | None = None) -> Made:
+        """Make the component that a term describes, and the options its kind shares, all of them checked.
 
         Args:
-            without: option names that belong to the caller (a schedule's `start`), to leave aside.
             size: "toy" for the component's small preset.
         """
-        found = self.find(kind, term)
-        given = {key: text for key, text in term.options.items() if key not in without}
-        known = options(found.component)
+        found, shared = self.find(kind, term), KINDS[kind].shared
+        common = {item.name for item in options(shared)} if shared else set()
+        own = {key: text for key, text in term.options.items() if key not in common}
+        timed = {key: text for key, text in term.options.items() if key in common}
         if term.value is not None:
+            known = [shared.value] if shared and shared.value else [item.name for item in options(found.component)]
             if not known:
                 raise LvmError(f"{kind} '{term.name}' takes no value", where=str(term))
-            given = {known[0].name: term.value, **given}
-            if known[0].name in term.options:
-                raise LvmError(f"option '{known[0].name}' is given twice", where=str(term))
+            if known[0] in term.options:
+                raise LvmError(f"option '{known[0]}' is given twice", where=str(term))
+            (timed if known[0] in common else own)[known[0]] = term.value
         lister = f"lvm show {term.name}"
-        return make(found.component, given, where=str(term), lister=lister, size=size, shared=without)
+        component = make(found.component, own, where=str(term), lister=lister, size=size, also=common)
+        return Made(found, term, component, shared.of(timed, str(term)) if shared else None)
 
-    def explicit(self, kind: str, term: Term, made: Any, extra: dict[str, str] | None = None) -> Term:
-        """The same term with every option written out, so that no later default changes it."""
-        return Term(term.name, None, {**explicit(made), **(extra or {})}, term.dist)
+    def make(self, kind: str, term: Term, *, size: str | None = None) -> Any:
+        """The component that a term describes."""
+        return self.resolve(kind, term, size=size).component
 
     def variant_files(self) -> list[tuple[Plugin, Path]]:
         """The TOML files that plugins bring."""
@@ -160,15 +205,19 @@ class Registry:
         return files
 
 
-def _fault(kind: str, item: Any) -> str:
-    """What is wrong with what a hook gave, or nothing."""
+def _no_pair(item: Any) -> str:
+    """What is wrong with the form of what a hook gave, or nothing."""
     if not (isinstance(item, tuple) and len(item) == 2 and isinstance(item[0], str)):
         return f"a pair (name, component class) was expected, not {item!r}"
-    name, cls = item
     try:
-        Term(name)
+        Term(item[0])
     except ValueError as problem:
         return str(problem)
+    return ""
+
+
+def _fault(kind: Kind, name: str, cls: Any) -> str:
+    """What is wrong with a component class, or nothing."""
     if not (inspect.isclass(cls) and attrs.has(cls)):
         return f"'{name}' is no component class; decorate it with @lvmcore.component"
     if not callable(getattr(cls, "build", None)):
@@ -181,6 +230,6 @@ def _fault(kind: str, item: Any) -> str:
         cls()
     except Exception as problem:
         return f"the defaults of '{name}' are not valid: {problem.args[0] if problem.args else problem}"
-    if kind == "input" and known and known[0].type not in (int, float):
+    if kind.scaled and known and known[0].type not in (int, float):
         return f"the first option of '{name}', '{known[0].name}', is no number; its schedule multiplies it"
     return ""

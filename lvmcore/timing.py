@@ -1,20 +1,22 @@
-"""`start`, `stop` and `ramp`: the options that every loss and input has besides its own."""
+"""`start`, `stop` and `ramp`: when a term acts, in epochs. The options that the terms of some kinds share."""
 
 from __future__ import annotations
 
-from typing import Self
+from collections.abc import Mapping
+from typing import ClassVar, Self
 
-import attrs
 from attrs.validators import ge, gt, le, optional
 
 from lvmcore.components import component, make, option
 from lvmcore.errors import LvmError
-from lvmcore.expression import Term
 
 
 @component
-class Schedule:
+class Timing:
     """When a term acts, in epochs that count from 1 over the whole run."""
+
+    value: ClassVar[str] = ""
+    """Which of these options the value after the colon sets; none: the first of the component's own."""
 
     start: int = option(default=1, help="first epoch", validator=ge(1))
     stop: int | None = option(default=None, help="last epoch", validator=optional(ge(1)))
@@ -31,22 +33,20 @@ class Schedule:
         return min(1.0, (epoch - self.start + 1) / self.ramp)
 
     @classmethod
-    def of(cls, term: Term) -> Self:
-        """The schedule that a term's options describe; options of others are left aside."""
-        return cls._made(term.options, str(term))
+    def of(cls, given: Mapping[str, str], where: str) -> Self:
+        """Read the options of a term.
 
-    @classmethod
-    def _made(cls, options: dict[str, str], where: str) -> Self:
-        return make(cls, {key: text for key, text in options.items() if key in cls.names()}, where=where)
-
-    @classmethod
-    def names(cls) -> frozenset[str]:
-        return frozenset(field.name for field in attrs.fields(cls))
+        Args:
+            where: the term, for errors.
+        """
+        return make(cls, given, where=where)
 
 
 @component
-class LossSchedule(Schedule):
+class LossTiming(Timing):
     """When and how strongly a loss acts."""
+
+    value: ClassVar[str] = "weight"
 
     weight: float = option(default=1.0, help="factor on the raw loss; the value after the colon", validator=ge(0))
     share: float | None = option(
@@ -60,11 +60,7 @@ class LossSchedule(Schedule):
         return (self.weight if self.share is None else self.share) * self.factor(epoch)
 
     @classmethod
-    def of(cls, term: Term) -> Self:
-        if term.value is not None and "weight" in term.options:
-            raise LvmError("the weight is given twice", where=str(term), expected="name:weight")
-        weight = {} if term.value is None else {"weight": term.value}
-        made = cls._made({**weight, **term.options}, str(term))
-        if made.share is not None and (weight or "weight" in term.options):
-            raise LvmError("a term has a weight or a share, not both", where=str(term))
-        return made
+    def of(cls, given: Mapping[str, str], where: str) -> Self:
+        if {"weight", "share"} <= set(given):
+            raise LvmError("a term has a weight or a share, not both", where=where)
+        return super().of(given, where)

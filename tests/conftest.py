@@ -35,6 +35,7 @@ def _own_cache(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.Mon
     """Nothing is read from, or left in, the user's cache."""
     monkeypatch.setenv("LVM_CACHE", str(tmp_path_factory.getbasetemp() / "cache"))
     monkeypatch.delenv("LVM_PLUGINS", raising=False)
+    monkeypatch.delenv("COLUMNS", raising=False)
 
 
 @pytest.fixture(scope="session")
@@ -45,6 +46,29 @@ def registry() -> Registry:
 @pytest.fixture(scope="session")
 def catalogue() -> Catalogue:
     return load_catalogue(default_files())
+
+
+class Site:
+    """A folder of fake distributions on the import path, with real metadata."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    def install(self, dist: str, source: str, entry: str = "") -> None:
+        module = f"plugin_of_{dist.replace('-', '_')}"
+        (self.folder / f"{module}.py").write_text(source)
+        info = self.folder / f"{dist.replace('-', '_')}-1.2.dist-info"
+        info.mkdir()
+        (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {dist}\nVersion: 1.2\n")
+        (info / "entry_points.txt").write_text(f"[lvm]\n{entry or dist} = {module}\n")
+
+
+@pytest.fixture
+def site(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Site:
+    monkeypatch.syspath_prepend(str(tmp_path))
+    for name in [name for name in sys.modules if name.startswith("plugin_of_")]:
+        del sys.modules[name]
+    return Site(tmp_path)
 
 
 @pytest.fixture

@@ -14,7 +14,8 @@ TOP = Path(__file__).parent.parent
 PLUGINS = TOP / "plugins"
 
 STACK = (
-    ("experiment",),
+    ("toolkit",),
+    ("experiment", "installation"),
     ("testing",),
     ("training", "report"),
     ("runs",),
@@ -22,9 +23,10 @@ STACK = (
     ("checkpoint",),
     ("model",),
     ("data", "variants"),
-    ("registry",),
+    ("scaffolds",),
+    ("registry", "listeners"),
     ("plugins",),
-    ("listeners", "requirements"),
+    ("requirements",),
     ("hookspecs", "device"),
     ("timing",),
     ("components", "expression"),
@@ -35,9 +37,9 @@ STACK = (
 
 
 def packages() -> list[str]:
-    """Every package of a built-in plugin, as pyproject.toml names it."""
+    """Every package of a built-in plugin beside the core, as pyproject.toml names it."""
     project = tomllib.loads((TOP / "pyproject.toml").read_text("utf-8"))["project"]
-    return sorted({entry.split(":")[0] for entry in project["entry-points"]["lvm"].values()})
+    return sorted({name for name in project["entry-points"]["lvm"].values() if not name.startswith("lvmcore.")})
 
 
 def test_nothing_imports_upwards() -> None:

@@ -9,10 +9,13 @@ from typing import Any
 import torch
 
 from lvmcore.data.corpus import Corpus
+from lvmcore.listeners import Listeners
 from lvmcore.model import LatentVectorModel
 from lvmcore.registry import Registry
 from lvmcore.runs.run import Run
 from lvmcore.training.trainer import Conditions, Outcome, Trainer
+from lvmcore.training.validation import resolve
+from lvmcore.variants.catalogue import default_files, load_catalogue
 from lvmcore.variants.variant import Variant
 
 Weights = dict[str, torch.Tensor]
@@ -33,15 +36,19 @@ def train(
 ) -> tuple[Outcome, Run, Trainer]:
     """Carry a variant out at toy size; what `listener` makes of the trainer listens to the run's hooks."""
     run = Run.create(folder, variant.name, ["test"])
-    trainer = Trainer(variant, corpus, registry, run, Conditions(**{"size": "toy", **conditions}), gate)
+    catalogue = load_catalogue(default_files())
+    for stage in variant.stages:  # what they ask for is no matter where the test judges by itself
+        catalogue.profiles.setdefault(stage.gates or "", ())
+    resolved = resolve(variant, registry, catalogue)
+    for mistake in resolved.mistakes:
+        raise mistake
+    listeners = Listeners(registry.plugins.manager)
+    made = Conditions(**{"size": "toy", **conditions})
+    trainer = Trainer(variant, resolved.stages, corpus, registry, run, made, gate, listeners)
     run.update(recipe={})
-    manager = registry.plugins.manager
-    listening = manager.register(listener(trainer)) if listener else None
-    try:
-        return trainer.train(), run, trainer
-    finally:
-        if listening:
-            manager.unregister(name=listening)
+    if listener:
+        listeners.add(listener(trainer))
+    return trainer.train(), run, trainer
 
 
 def weights(outcome: Outcome) -> Weights:

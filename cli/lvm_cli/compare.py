@@ -2,46 +2,39 @@
 
 from __future__ import annotations
 
+import csv
+import io
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import attrs
 import click
 from rich.table import Table
 from rich.text import Text
 
-from lvm_cli.console import console, note
-from lvm_cli.options import (
-    open_catalogue,
-    open_registry,
-    open_run,
-    plugin_options,
-    registry_option,
-    runs_option,
-)
+from lvm_cli.console import console
+from lvm_cli.options import open_lab, plugin_options, registry_option, runs_option
 from lvmcore.errors import LvmError
 from lvmcore.evaluation.figures import plain, signed
 from lvmcore.expression import Term, parse_one
 from lvmcore.files import to_json
 from lvmcore.plugins import CORE
-from lvmcore.report.comparison import compare
-from lvmcore.report.tables import Fitting, add_columns, new_table
-from lvmcore.runs.folder import listed_runs
-from lvmcore.runs.run import Run
+from lvmcore.report.tables import Fitting, add_columns, new_table, note
 
 if TYPE_CHECKING:
-    from lvmcore.report.paired import Difference
+    from lvmcore.report.paired import Paired
 
 COLOURS = {"better": "green", "worse": "red", "can't tell": "dim"}
 
-DEFAULT = "table"
-"""The format that is lvm's own, whoever else gives one of this name."""
+DEFAULT, JSON = "table", "json"
+"""Formats that are lvm's own, whoever else gives one of the name."""
 
 
 @click.command("compare")
 @click.argument("runs", nargs=-1, metavar="[RUN]...")
 @click.option("--format", "form", default=DEFAULT, show_default=True, metavar="FORMAT", help="See lvm list reports.")
+@click.option("--json", "as_json", is_flag=True, help="The same as --format json.")
 @click.option("--reported", is_flag=True, help="Set the published figures of the variants beside ours.")
+@click.option("--columns", default="", metavar="FIGURE,…", help="Figures to show, such as val_cos,A.direction.")
 @click.option("--paired", is_flag=True, help="Two runs: their differences on the same windows, with intervals.")
 @registry_option
 @plugin_options
@@ -49,7 +42,9 @@ DEFAULT = "table"
 def command(
     runs: tuple[str, ...],
     form: str,
+    as_json: bool,
     reported: bool,
+    columns: str,
     paired: bool,
     registries: tuple[Path, ...],
     files: tuple[Path, ...],
@@ -65,54 +60,68 @@ def command(
     lvm compare --reported --format markdown > comparison.md
     lvm compare 1a83 515b --paired
     """
-    found = [open_run(text, root) for text in runs] if runs else list(listed_runs(root))
+    lab = open_lab(files, without, registries, root)
+    form = JSON if as_json else form
     if paired:
-        _paired(found, form)
+        _paired(lab.compare(*runs, paired=True), form)
         return
-    found = list({run.path.resolve(): run for run in found}.values())  # one that is named twice is one row
-    registry = open_registry(files, without)
-    term = Term(DEFAULT, dist=CORE) if form == DEFAULT else parse_one(form)
-    report = registry.make("report", term).build()
-    published = open_catalogue(registry, registries).variants.values() if reported else None
-    if not found and form == DEFAULT and not reported:
+    # checked before anything is read
+    report = lab.registry.make("report", Term(form, dist=CORE) if form in (DEFAULT, JSON) else parse_one(form)).build()
+    found = lab.compare(*runs, reported=reported, columns=columns)
+    if not found.rows and form == DEFAULT:
         click.echo(f"no runs in {root}/ yet; lvm run makes one")
         return
-    shown = report(compare(found, published))
+    shown = report(found)
     if isinstance(shown, str):
         click.echo(shown)
     else:
         console().print(shown)
 
 
-def _paired(runs: list[Run], form: str) -> None:
-    from lvmcore.report.paired import compare_paired, warnings_of
-
-    if len(runs) != 2:
-        raise LvmError(f"--paired compares two runs, not {len(runs)}", fix="lvm compare RUN RUN --paired")
-    if form not in ("table", "json"):
-        raise LvmError(f"--paired has no format '{form}'", expected="table or json")
-    first, second = runs
-    differences = compare_paired(first, second)
-    if form == "json":
-        document = {"schema": 1, "first": first.path.name, "second": second.path.name}
-        rows = [attrs.asdict(one) for one in differences]
-        click.echo(to_json(document | {"differences": rows, "warnings": warnings_of(differences)}))
+def _paired(found: Paired, form: str) -> None:
+    writers = {JSON: _paired_json, "csv": _paired_csv, "markdown": _paired_markdown}
+    if form in writers:
+        click.echo(writers[form](found))
         return
-    columns = (("first", "second"), ())
+    if form != DEFAULT:
+        raise LvmError(f"--paired has no format '{form}'", expected=", ".join([DEFAULT, *writers]))
     out = console()
-    out.print(Fitting(_differences(first, second, differences, also) for also in columns))
-    for warning in warnings_of(differences):
+    out.print(Fitting(_differences(found, also) for also in (("first", "second"), ())))
+    for warning in found.warnings:
         out.print(note(warning))
 
 
-def _differences(first: Run, second: Run, differences: list[Difference], also: tuple[str, ...]) -> Table:
+def _paired_json(found: Paired) -> str:
+    return to_json(found.document())
+
+
+def _paired_csv(found: Paired) -> str:
+    text = io.StringIO()
+    writer = csv.DictWriter(text, list(found.records()[0]) if found.differences else [], lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(found.records())
+    return text.getvalue().rstrip("\n")
+
+
+def _paired_markdown(found: Paired) -> str:
+    lines = [f"{found.first} less {found.second}", "", "| split | figure | difference | 95 % | the first is |"]
+    lines.append("|---|---|---|---|---|")
+    for one in found.differences:
+        held = one.difference
+        interval = "" if held.low is None else f"{signed(held.low, 4)} … {signed(held.high, 4)}"
+        cells = (one.split.upper(), one.label, signed(held.value, 4), interval, one.verdict)
+        lines.append("| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |")
+    return "\n".join(lines)
+
+
+def _differences(found: Paired, also: tuple[str, ...]) -> Table:
     """The differences; `also` names the columns that a narrow terminal can do without."""
-    table = new_table(f"{first.path.name} less {second.path.name}")
+    table = new_table(f"{found.first} less {found.second}")
     add_columns(table, "split", "figure")
     add_columns(table, *also, "difference", right=True)
     add_columns(table, "95 %", "the first is")
     previous = ""
-    for one in differences:
+    for one in found.differences:
         figure = one.difference
         interval = "" if figure.low is None else f"{signed(figure.low, 4)} … {signed(figure.high, 4)}"
         table.add_row(

@@ -7,10 +7,11 @@ import sys
 from typing import TextIO
 
 import rich.console
-from rich.text import Text
+from rich.console import ConsoleOptions, ConsoleRenderable, RenderHook, RenderResult
+from rich.segment import Segment
 
 UNCUT = 100_000
-"""Columns where there is no terminal, so that no table is wrapped or cut."""
+"""Columns where there is neither a terminal nor COLUMNS, so that no table is wrapped or cut."""
 
 
 class Console(rich.console.Console):
@@ -23,24 +24,60 @@ class Console(rich.console.Console):
         os.close(nowhere)
 
 
+class Unpadded(RenderHook):
+    """Prints everything without the spaces at the ends of lines, which only a terminal doesn't show."""
+
+    def process_renderables(self, renderables: list[ConsoleRenderable]) -> list[ConsoleRenderable]:
+        return [_Trimmed(one) for one in renderables]
+
+
+class _Trimmed:
+    def __init__(self, shown: ConsoleRenderable) -> None:
+        self.shown = shown
+
+    def __rich_console__(self, console: rich.console.Console, options: ConsoleOptions) -> RenderResult:
+        for line, ended in Segment.split_lines_terminator(console.render(self.shown, options)):
+            yield from _trimmed(line)
+            if ended:
+                yield Segment.line()
+
+
+def _trimmed(line: list[Segment]) -> list[Segment]:
+    """A line without the spaces at its end."""
+    while line and not line[-1].control:
+        text, style, _ = line.pop()
+        if kept := text.rstrip(" "):
+            return [*line, Segment(kept, style)]
+    return line
+
+
 def console(*, stderr: bool = False) -> Console:
     """A console that prints every text as it is: names, reasons and docstrings are other people's, and may hold
-    brackets. What is to have a style is a `rich.text.Text`."""
-    stream = sys.stderr if stderr else sys.stdout
-    return Console(
+    brackets. What is to have a style is a `rich.text.Text`.
+
+    Where nobody looks at a terminal, lines are as long as they need to be, or fit into the columns that the environment
+    says in COLUMNS, and none ends in spaces.
+    """
+    terminal = is_terminal(sys.stderr if stderr else sys.stdout)
+    uncut = not (terminal or _columns())
+    made = Console(
         stderr=stderr,
-        width=None if is_terminal(stream) else UNCUT,
+        width=UNCUT if uncut else None,
         highlight=False,
         markup=False,
         emoji=False,
-        soft_wrap=not is_terminal(stream),
+        soft_wrap=uncut,
     )
-
-
-def note(said: str) -> Text:
-    """What one may not have meant, or should be careful about."""
-    return Text.assemble(("note:", "yellow"), f" {said}")
+    if not terminal:
+        made.push_render_hook(Unpadded())
+    return made
 
 
 def is_terminal(stream: TextIO) -> bool:
     return stream.isatty()
+
+
+def _columns() -> int:
+    """The columns that the environment says, as rich reads them; 0 where it says none."""
+    said = os.environ.get("COLUMNS", "")
+    return int(said) if said.isdigit() else 0

@@ -12,10 +12,12 @@ from rich.table import Table
 from rich.text import Text
 
 from lvm_cli.console import console
-from lvm_cli.options import json_option, open_catalogue, open_registry, plugin_options, print_json, registry_option
+from lvm_cli.options import json_option, open_lab, plugin_options, print_json, registry_option
 from lvmcore.components import options, summary, write
 from lvmcore.errors import LvmError
-from lvmcore.registry import KINDS, Registry, kind_of
+from lvmcore.hookspecs import KINDS
+from lvmcore.registry import Registry, kind_of
+from lvmcore.report.columns import declared_in
 from lvmcore.report.comparison import approach
 from lvmcore.report.tables import Fitting, add_columns, add_text, new_table
 from lvmcore.variants.catalogue import Catalogue
@@ -39,10 +41,10 @@ def command(
     without: tuple[str, ...],
     as_json: bool,
 ) -> None:
-    """List what there is of a KIND (singular or plural, or `variants`, `gates`); of every kind without one."""
-    registry = open_registry(files, without)
-    catalogue = open_catalogue(registry, registries)
-    rows = [row for name in _wanted(kind) for row in _rows(name, registry, catalogue)]
+    """List what there is of a KIND, singular or plural, or of `figures`, `variants`, `gates`; of all without one."""
+    lab = open_lab(files, without, registries, forgiving=True)
+    registry = lab.registry
+    rows = [row for name in _wanted(kind) for row in _rows(name, registry, lab.catalogue)]
     if as_json:
         print_json(rows)
         return
@@ -89,10 +91,12 @@ def _wanted(kind: str | None) -> list[str]:
         return ["variant"]
     if kind.lower() in ("gate", "gates"):
         return ["gates"]
+    if kind.lower() in ("figure", "figures"):
+        return ["figures"]
     try:
         return [kind_of(kind).name]
     except LvmError as problem:
-        problem.expected = ", ".join([*(found.plural for found in KINDS.values()), "variants", "gates"])
+        problem.expected = ", ".join([*(found.plural for found in KINDS.values()), "figures", "variants", "gates"])
         raise
 
 
@@ -106,6 +110,11 @@ def _rows(kind: str, registry: Registry, catalogue: Catalogue) -> Iterator[dict[
     if kind == "gates":
         for name, gates in catalogue.profiles.items():
             yield _row("gates", name, "", "", ", ".join(dict.fromkeys(f"{g.letter} {g.figure}" for g in gates)))
+        return
+    if kind == "figures":
+        for one in declared_in({}, registry).values():
+            listed = " ".join(text for text in (one.figure.key, one.figure.aggregate, one.figure.better) if text)
+            yield _row("figures", one.key, listed, "", f"{one.figure.label}: {one.figure.help}")
         return
     for found in registry.all(kind):
         listed = " ".join(f"{item.name}={write(item.default)}" for item in options(found.component))

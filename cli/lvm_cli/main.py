@@ -29,6 +29,9 @@ COMMANDS = {
 
 USER, PROGRAM = 2, 3
 
+COMPLETION = "_LVM_COMPLETE"
+"""The variable by which a shell asks what may stand next; click answers."""
+
 
 class Commands(click.Group):
     """Loads a command when it is asked for."""
@@ -53,7 +56,7 @@ class Commands(click.Group):
             return 0
 
     def resolve_command(self, ctx: click.Context, args: list[str]):
-        if args and not args[0].startswith("-") and args[0] not in COMMANDS:
+        if args and not args[0].startswith("-") and args[0] not in COMMANDS and not ctx.resilient_parsing:
             guess = nearest(args[0], COMMANDS)
             raise LvmError(
                 f"there is no command '{args[0]}'" + (f"; did you mean '{guess}'?" if guess else ""),
@@ -74,6 +77,8 @@ def cli(debug: bool) -> None:
 
 def main() -> None:
     """Run the program; exit with 0 done, 1 strict and not passed, 2 the user's mistake, 3 the program's."""
+    if os.environ.get(COMPLETION):
+        cli.main(prog_name="lvm", complete_var=COMPLETION)  # exits
     debug = "--debug" in sys.argv[1:]
     try:
         status = cli.main(prog_name="lvm", standalone_mode=False) or 0
@@ -83,6 +88,9 @@ def main() -> None:
     except click.exceptions.Abort:
         _say("stopped", debug)
         sys.exit(USER)
+    except click.exceptions.NoArgsIsHelpError as problem:  # a group of commands alone, which is a question
+        click.echo(problem.format_message())
+        sys.exit(0)
     except click.UsageError as problem:
         place = problem.ctx.command_path if problem.ctx else "lvm"
         _say(str(LvmError(problem.format_message(), where=place, fix=f"{place} --help")), debug)

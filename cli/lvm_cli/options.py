@@ -1,4 +1,4 @@
-"""Options that several commands share, and what they open."""
+"""Options that several commands share, and the lab that they open."""
 
 from __future__ import annotations
 
@@ -7,22 +7,13 @@ from collections.abc import Callable
 from contextlib import nullcontext, redirect_stdout
 from functools import wraps
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
-from lvmcore.errors import LvmError
+from lvm_cli.console import console
 from lvmcore.files import to_json
-from lvmcore.plugins import Plugins
-from lvmcore.registry import KINDS, Registry
-from lvmcore.runs.folder import find_run
-from lvmcore.runs.run import Run
-
-if TYPE_CHECKING:
-    from lvmcore.variants.catalogue import Catalogue
-
-LOCAL = Path("registry.toml")
-"""Variants of one's own, beside the runs."""
+from lvmcore.toolkit import Lab
 
 
 def plugin_options(command: Callable[..., Any]) -> Callable[..., Any]:
@@ -78,47 +69,20 @@ def print_json(document: Any) -> None:
     click.echo(to_json(document), file=click.get_current_context().meta[STDOUT])
 
 
-def open_registry(files: tuple[Path, ...] = (), without: tuple[str, ...] = ()) -> Registry:
-    """Load the plugins."""
-    return Registry(Plugins(files, without))
+def open_lab(
+    files: tuple[Path, ...] = (),
+    without: tuple[str, ...] = (),
+    registries: tuple[Path, ...] = (),
+    root: Path = Path("runs"),
+    *,
+    stderr: bool = True,
+    forgiving: bool = False,
+) -> Lab:
+    """The lab of a command.
 
-
-def open_catalogue(registry: Registry, registries: tuple[Path, ...] = ()) -> Catalogue:
-    """Variants and profiles: the wheel's, the plugins', ./registry.toml, then --registry."""
-    from lvmcore.variants.catalogue import default_files, load_catalogue
-
-    shipped = {file.read_bytes() for file in default_files()}
-    local = [LOCAL] if LOCAL.is_file() and LOCAL.read_bytes() not in shipped else []  # one in a checkout is the same
-    catalogue = load_catalogue([*default_files(), *plugged_files(registry), *local, *registries])
-    catalogue.absent = registry.plugins.absent()
-    return catalogue
-
-
-def examine(registry: Registry) -> None:
-    """Ask the plugins for all that they give, which is what brings a broken one to light."""
-    from lvmcore.evaluation.checks import checks_of
-
-    for kind in KINDS:
-        registry.all(kind)
-    checks_of(registry)
-    plugged_files(registry)
-
-
-def plugged_files(registry: Registry) -> list[Path]:
-    """The files of variants that plugins bring; one that cannot be read is its plugin's fault, and left out."""
-    from lvmcore.variants.catalogue import default_files, load_catalogue
-
-    files: list[Path] = []
-    for plugin, file in registry.variant_files():
-        try:
-            load_catalogue([*default_files(), *files, file])
-        except LvmError as problem:
-            plugin.fail(f"lvm_variants: {problem}")
-        else:
-            files.append(file)
-    return files
-
-
-def open_run(text: str, root: Path) -> Run:
-    """The run that a word of the command line means; where several have the name, which was taken is said."""
-    return find_run(text, root, lambda said: click.echo(f"lvm: note: {said}", err=True))
+    Args:
+        stderr: what it says on the way goes there, and not to standard output.
+        forgiving: a fault of a --plugin file is told of it by the command, and does not end it.
+    """
+    shown = console(stderr=stderr)
+    return Lab(root, plugins=files, without=without, registries=registries, progress=shown, forgiving=forgiving)

@@ -9,9 +9,10 @@ import click
 from rich.text import Text
 
 from lvm_cli.console import console
-from lvm_cli.options import examine, json_option, open_registry, plugin_options, print_json
+from lvm_cli.options import json_option, open_lab, plugin_options, print_json
+from lvmcore.hookspecs import KINDS
+from lvmcore.installation import examine
 from lvmcore.plugins import Plugin
-from lvmcore.registry import KINDS
 from lvmcore.report.tables import add_columns, add_text, new_table
 
 COLOURS = {"ok": "green", "FAILED": "red", "off": "yellow"}
@@ -27,8 +28,8 @@ def command(files: tuple[Path, ...], without: tuple[str, ...], requirements: boo
     \b
     lvm plugins --requirements > requirements.txt
     """
-    registry = open_registry(files, without)
-    examine(registry)
+    registry = open_lab(files, without, forgiving=True).registry
+    examine(registry, builtin=False)
     if requirements:
         click.echo("\n".join(pins(registry.plugins.found)))
         return
@@ -38,7 +39,8 @@ def command(files: tuple[Path, ...], without: tuple[str, ...], requirements: boo
             gives.setdefault(id(found.plugin), []).append(found.name)
     plugins = registry.plugins.found
     if as_json:
-        print_json([{**attrs.asdict(p), "components": gives.get(id(p), [])} for p in plugins])
+        told = attrs.filters.exclude(attrs.fields(Plugin).required)  # none is, here
+        print_json([{**attrs.asdict(p, filter=told), "components": gives.get(id(p), [])} for p in plugins])
         return
     table = new_table()
     add_columns(table, "plugin", "distribution", "version", "status")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import signal
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -12,22 +11,14 @@ import click
 from rich.console import Console
 from rich.text import Text
 
-from lvm_cli.console import console, note
-from lvm_cli.options import (
-    json_option,
-    open_catalogue,
-    open_registry,
-    plugin_options,
-    print_json,
-    registry_option,
-    runs_option,
-)
+from lvm_cli.options import json_option, open_lab, plugin_options, print_json, registry_option, runs_option
 from lvmcore.errors import LvmError
 from lvmcore.expression import Term
 from lvmcore.plugins import CORE
-from lvmcore.registry import Registry
-from lvmcore.runs.run import Run, command_line
-from lvmcore.variants.variant import BASE, BEST, Variant
+from lvmcore.report.format import duration
+from lvmcore.report.tables import note
+from lvmcore.runs.run import Run
+from lvmcore.toolkit import Lab
 
 
 @click.command("run")
@@ -37,6 +28,7 @@ from lvmcore.variants.variant import BASE, BEST, Variant
 @click.option("--inputs", metavar="EXPR", help="Input encodings, such as pos:0.03+drop:0.05; '' for none.")
 @click.option("--sampler", metavar="EXPR", help="Which windows to train on, such as forward:0.3.")
 @click.option("--schedule", metavar="EXPR", help="The learning rate's course, such as warmup-cosine:1.")
+@click.option("--optimizer", metavar="EXPR", help="What takes the steps, such as sgd:0.9.")
 @click.option("--data", metavar="FILE|EXPR", help="A corpus file, or a corpus by name.")
 @click.option(
     "--size", type=click.Choice(["toy", "full"]), default="full", help="toy: the architecture's small preset."
@@ -44,6 +36,10 @@ from lvmcore.variants.variant import BASE, BEST, Variant
 @click.option("--epochs", type=click.IntRange(min=1), help="Epochs; a staged variant's stages scale in proportion.")
 @click.option("--batch-size", type=click.IntRange(min=1), help="Windows a step.")
 @click.option("--lr", type=float, help="Learning rate.")
+@click.option("--weight-decay", type=float, help="Weight decay of the optimizer.")
+@click.option("--clip", type=float, help="The gradient's norm is clipped at this.")
+@click.option("--patience", type=click.IntRange(min=1), help="End after so many epochs without a better one.")
+@click.option("--context", type=click.IntRange(min=1), help="Rows of context that the model reads.")
 @click.option(
     "--seed", type=click.IntRange(0, 2**32 - 1), default=0, show_default=True, help="Seed of everything random."
 )
@@ -54,7 +50,7 @@ from lvmcore.variants.variant import BASE, BEST, Variant
     show_default=True,
     help="auto: bf16 where the processor multiplies it natively.",
 )
-@click.option("--best", type=click.Choice(list(BEST)), help="What the best weights are chosen by.")
+@click.option("--best", metavar="FIGURE", help="What the best weights are chosen by: val_loss, val_cos, margin …")
 @click.option("--gates", metavar="PROFILE", help="The gate profile to judge by.")
 @click.option("--ignore-gates", is_flag=True, help="Go on when a stage's gate fails.")
 @click.option(
@@ -64,6 +60,11 @@ from lvmcore.variants.variant import BASE, BEST, Variant
     show_default=True,
     help="What to do when the validation cosine breaks down.",
 )
+@click.option("--name", default="", help="What the run is called.  [default: as the variant]")
+@click.option("--tag", "tags", multiple=True, help="A word to find the run by; may be repeated.")
+@click.option("--no-eval", is_flag=True, help="Train only; lvm eval RUN --save evaluates it later.")
+@click.option("--dry-run", is_flag=True, help="Resolve, build and time a few steps; make no run.")
+@click.option("--quiet", is_flag=True, help="Say nothing but errors.")
 @click.option("--strict", is_flag=True, help="Exit with 1 when a gate failed or the run collapsed.")
 @registry_option
 @plugin_options
@@ -82,9 +83,14 @@ def command(
     precision: str,
     ignore_gates: bool,
     on_collapse: str,
+    name: str,
+    tags: tuple[str, ...],
+    no_eval: bool,
+    dry_run: bool,
+    quiet: bool,
     strict: bool,
     as_json: bool,
-    **overrides: Any,
+    **settings: Any,
 ) -> None:
     """Train a variant, evaluate it with 5CAT, and add a row to the comparison.
 
@@ -96,53 +102,59 @@ def command(
     lvm run p1 --epochs 3 --data kjv
     """
     signal.signal(signal.SIGTERM, signal.default_int_handler)
-    out = console(stderr=as_json)
-    run = Run.create(root, variant or overrides["arch"] or BASE, command_line())
+    lab = open_lab(files, without, registries, root, stderr=as_json)
+    lab.console.quiet = quiet
+    if dry_run:
+        _estimate(lab, variant, as_json, size=size, precision=precision, **settings)
+        return
     try:
-        registry = open_registry(files, without)
-        catalogue = open_catalogue(registry, registries)
-        named = catalogue.variant(variant or BASE)
-        chosen = named.override(overrides)
-        from lvmcore.training.validation import idle, mistakes
-
-        given = {key: value for key, value in overrides.items() if value is not None}
-        for mistake in mistakes(chosen, registry, catalogue, without=given):
-            raise mistake
-        for said in _notes(named, chosen, overrides, idle(chosen, registry)):
-            out.print(note(said))
-        from lvm_cli.progress import Display
-        from lvmcore.experiment import Experiment
-        from lvmcore.training.trainer import Conditions
-    except BaseException:
-        run.discard()
-        raise
-    conditions = Conditions(seed=seed, precision=precision, size=size, on_collapse=on_collapse)
-    with Display(out, chosen) as display:
-        registry.plugins.manager.register(display)
-        experiment = Experiment(
-            variant=chosen,
-            conditions=conditions,
-            registry=registry,
-            catalogue=catalogue,
-            overrides={key: value for key, value in given.items() if value != getattr(named, key)},
+        run = lab.train(
+            variant,
+            seed=seed,
+            size=size,
+            precision=precision,
+            on_collapse=on_collapse,
             ignore_gates=ignore_gates,
-            progress=display.evaluating,
+            evaluate=not no_eval,
+            name=name,
+            tags=tags,
+            **settings,
         )
-        try:
-            experiment.carry_out(run)
-        except KeyboardInterrupt:
-            raise _stopped(run) from None
-    for fault in registry.plugins.listeners.faults.values():
+    except KeyboardInterrupt:
+        raise _stopped(lab) from None
+    for fault in run.record.get("warnings", []):
         click.echo(f"lvm: {fault}", err=True)
-    _report(out, run, registry, as_json)
-    evaluation = run.evaluation()
-    passed = evaluation is not None and evaluation["gates"]["passed"] == evaluation["gates"]["of"]
-    if strict and not (run.status == "finished" and passed):
+    if as_json:
+        print_json(run.document())
+    elif not quiet:
+        _report(lab.console, run, lab, not no_eval)
+    gates = run.evaluation.gates if run.evaluation else {}
+    if strict and not (run.status == "finished" and gates and gates["passed"] == gates["of"]):
         ctx.exit(1)
 
 
-def _stopped(run: Run) -> LvmError:
-    if not run.model_file.is_file():
+def _estimate(lab: Lab, variant: str | None, as_json: bool, *, size: str, precision: str, **settings: Any) -> None:
+    plan = lab.plan(variant, **settings)
+    found = lab.estimate(plan.variant, size=size, precision=precision)
+    if as_json:
+        print_json({"schema": 1, "variant": attrs.asdict(plan.variant), "notes": plan.notes, **attrs.asdict(found)})
+        return
+    for said in plan.notes:
+        lab.console.print(note(said))
+    chosen = plan.variant
+    for label, text in (
+        ("variant", f"{chosen.name}   {chosen.arch}"),
+        ("objective", f"{chosen.loss}   inputs {chosen.inputs or 'none'}   sampler {chosen.sampler}"),
+        ("corpus", f"{chosen.data}   windows: {found.windows['train']:,} train, {found.windows['val']:,} val"),
+        ("model", f"{found.parameters:,} parameters, {precision}"),
+        ("training", f"{chosen.epochs} epochs, {found.steps:,} steps, about {duration(found.seconds)} here"),
+    ):
+        lab.console.print(Text.assemble((f"{label:>9}", "bold"), "  ", text))
+
+
+def _stopped(lab: Lab) -> LvmError:
+    run = lab.last
+    if run is None or not run.model_file.is_file():
         return LvmError("stopped before the first epoch was done", fix="run again; nothing is lost")
     return LvmError(
         run.record["reason"],
@@ -151,38 +163,19 @@ def _stopped(run: Run) -> LvmError:
     )
 
 
-def _notes(named: Variant, chosen: Variant, overrides: dict[str, Any], idle: list[str]) -> Iterator[str]:
-    """What the command line has done to a variant that one may not have meant."""
-    if ignored := overrides_by_stages(chosen.stages, overrides):
-        yield f"stages set their own {', '.join(ignored)}; the option acts where they don't"
-    if dropped := [stage.name for stage in named.stages if stage.name not in {one.name for one in chosen.stages}]:
-        yield f"no epoch is left for stage {', '.join(dropped)}"
-    if idle:
-        yield f"in {chosen.epochs} epoch{'s' * (chosen.epochs != 1)} these never act: {', '.join(idle)}"
-
-
-def overrides_by_stages(stages: tuple[Any, ...], overrides: dict[str, Any]) -> list[str]:
-    """Options from the command line that some stage overrides in its turn."""
-    given = [key for key, value in overrides.items() if value is not None and key != "epochs"]
-    return [key for key in given if any(getattr(stage, key, None) is not None for stage in stages)]
-
-
-def _report(out: Console, run: Run, registry: Registry, as_json: bool) -> None:
-    from lvm_cli.reasons import reasons
-    from lvm_cli.tables import beside, five_tests, windows
+def _report(out: Console, run: Run, lab: Lab, evaluated: bool) -> None:
     from lvmcore.report.comparison import compare
+    from lvmcore.report.evaluation import EvaluationTables
+    from lvmcore.report.reasons import reasons
 
-    if as_json:
-        print_json(run.document())
-        return
-    evaluation = run.evaluation()
-    if evaluation:
-        out.print(five_tests(evaluation))
-        out.print(windows(evaluation))
-        out.print(beside(evaluation))
-        out.print(reasons(evaluation))
-    else:
+    if document := run.document_by():
+        tables = EvaluationTables(document, lab.registry)
+        out.print(tables.tests())
+        out.print(tables.windows())
+        out.print(tables.beside())
+        out.print(reasons(document, lab.registry))
+    elif evaluated:
         out.print(Text.assemble(("nothing to evaluate:", "yellow"), " no epoch gave finite weights"))
-    row = attrs.evolve(compare([run]), yardsticks=())  # they stand beside it already
-    out.print(registry.make("report", Term("table", dist=CORE)).build()(row))
+    row = attrs.evolve(compare([run], lab.registry), yardsticks=())  # they stand beside it already
+    out.print(lab.registry.make("report", Term("table", dist=CORE)).build()(row))
     out.print(f"{run.path}  ·  lvm compare shows it beside the others")

@@ -10,10 +10,11 @@ from typing import Any
 
 import click
 
-from lvm_cli.options import open_registry, open_run, plugin_options, runs_option
+from lvm_cli.options import open_lab, plugin_options, runs_option
 from lvmcore.errors import LvmError, MachineError
 from lvmcore.runs.run import Run
 from lvmcore.runs.serving import deployed
+from lvmcore.runs.subject import model_file
 
 
 @click.command("serve")
@@ -51,11 +52,10 @@ def command(
     from lvmcore.checkpoint import load_model
     from lvmcore.device import resolve
 
-    run = None if Path(what).suffix == ".safetensors" else open_run(what, root)
-    if run and not run.model_file.is_file():
-        raise LvmError("the run holds no weights", where=str(run.path), expected="a run with at least one epoch done")
-    file = run.model_file if run else Path(what)
-    model, header = load_model(file, open_registry(files, without))
+    lab = open_lab(files, without, root=root)
+    run = None if Path(what).suffix == ".safetensors" else lab.run(what)
+    file = model_file(run or what, root)
+    model, header = load_model(file, lab.registry)
     name = run.path.name if run else header.get("run", file.stem)
     precision = resolve(precision)
     about = {"model": name, **header, "parameters": model.parameter_count, "precision": precision, **_figures(run)}
@@ -87,7 +87,7 @@ def _listening(host: str, port: int) -> socket.socket:
 
 def _figures(run: Run | None) -> dict[str, Any]:
     """What the run was measured at, VAL and gates."""
-    evaluation = run.evaluation() if run else None
+    evaluation = run.document_by() if run else None
     if not evaluation:
         return {}
     val, gates = evaluation["splits"]["val"], evaluation["gates"]

@@ -10,7 +10,7 @@ from fastapi import FastAPI, HTTPException
 from pydantic import BaseModel, Field
 from torch import Tensor
 
-from lvmcore.device import autocast
+from lvmcore.errors import LvmError
 from lvmcore.model import LatentVectorModel
 
 MOST = 4096
@@ -39,6 +39,14 @@ def service(model: LatentVectorModel, about: dict[str, Any], precision: str) -> 
     """
     app = FastAPI(title=f"lvm: {about['model']}", version=version("lvmcore"))
 
+    def _predicted(contexts: list[list[list[float]]]) -> Tensor:
+        _require_rows(contexts, model.shape.context, model.shape.dim)
+        try:
+            return model.predict(torch.tensor(contexts, dtype=torch.float64), precision)
+        except LvmError as problem:
+            status = 500 if problem.what.startswith("the model") else 422
+            raise HTTPException(status, problem.what) from None
+
     @app.get("/")
     def tell() -> dict[str, Any]:
         """The model: its recipe, the shape that it reads, what it was trained on, its figures."""
@@ -47,37 +55,17 @@ def service(model: LatentVectorModel, about: dict[str, Any], precision: str) -> 
     @app.post("/predict")
     def predict(asked: Contexts) -> Predictions:
         """The vector that follows each context. Rows may have any length; they are scaled to 1, as a corpus is."""
-        found = predicted(model, _tensor(asked.contexts, model.shape.context, model.shape.dim), precision)
-        return Predictions(model=about["model"], predictions=found.tolist())
+        return Predictions(model=about["model"], predictions=_predicted(asked.contexts).tolist())
 
     return app
 
 
-@torch.inference_mode()
-def predicted(model: LatentVectorModel, contexts: Tensor, precision: str) -> Tensor:
-    """Unit predictions (B, D) of unit rows (B, C, D)."""
-    with autocast(precision):
-        raw = model(contexts).float()
-    norm = raw.norm(dim=-1, keepdim=True)
-    if not (norm.isfinite() & (norm > 0)).all():
-        raise HTTPException(500, "the model's prediction is no direction: not finite, or 0")
-    return raw / norm
-
-
-def _tensor(contexts: list[list[list[float]]], length: int, dim: int) -> Tensor:
-    """Unit rows (B, C, D); what is no such context is refused by number."""
+def _require_rows(contexts: list[list[list[float]]], length: int, dim: int) -> None:
+    """Refuse by number what is no context of this shape, which no tensor could be made of."""
     for number, rows in enumerate(contexts):
         if len(rows) != length:
             raise HTTPException(422, f"context {number} has {len(rows)} rows; this model reads {length}")
         for place, row in enumerate(rows):
             if len(row) != dim:
-                raise HTTPException(
-                    422, f"row {place} of context {number} has {len(row)} numbers; this model reads {dim}"
-                )
-    found = torch.tensor(contexts, dtype=torch.float64)
-    largest = found.abs().amax(-1, keepdim=True)
-    sound = (largest.isfinite() & (largest > 0)).squeeze(-1)
-    if not sound.all():
-        number, place = (~sound).nonzero()[0].tolist()
-        raise HTTPException(422, f"row {place} of context {number} is no direction: not finite, or all 0")
-    return torch.nn.functional.normalize(found / largest, dim=-1).float()
+                said = f"row {place} of context {number} has {len(row)} numbers; this model reads {dim}"
+                raise HTTPException(422, said)

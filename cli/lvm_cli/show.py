@@ -13,27 +13,17 @@ from rich.table import Table
 from rich.text import Text
 
 from lvm_cli.console import console
-from lvm_cli.options import (
-    json_option,
-    open_catalogue,
-    open_registry,
-    plugin_options,
-    print_json,
-    registry_option,
-    runs_option,
-)
+from lvm_cli.options import json_option, open_lab, plugin_options, print_json, registry_option, runs_option
 from lvmcore.components import Option, options, write
 from lvmcore.errors import LvmError, nearest
-from lvmcore.files import to_json
-from lvmcore.registry import KINDS, Registered, Registry
+from lvmcore.files import json_lines, to_json
+from lvmcore.hookspecs import KINDS
+from lvmcore.registry import Registered, Registry
+from lvmcore.report import run as report
 from lvmcore.report.tables import Fitting, add_columns, add_text, new_table
 from lvmcore.runs.folder import all_runs, find_run
 from lvmcore.runs.run import Run
-from lvmcore.timing import LossSchedule, Schedule
 from lvmcore.variants.catalogue import Catalogue
-
-SCHEDULES = {"loss": LossSchedule, "input": Schedule}
-"""The options that every loss and input has besides its own."""
 
 NOTHING = (None, "", [], (), {})
 """What an outline leaves out."""
@@ -44,6 +34,7 @@ NOTHING = (None, "", [], (), {})
 @registry_option
 @plugin_options
 @runs_option
+@click.option("--all", "whole", is_flag=True, help="Of a run, everything that its record holds.")
 @json_option
 def command(
     what: str,
@@ -51,9 +42,11 @@ def command(
     files: tuple[Path, ...],
     without: tuple[str, ...],
     root: Path,
+    whole: bool,
     as_json: bool,
 ) -> None:
     """Show a component with its options, a variant, a run, or what is in a file."""
+    lab = open_lab(files, without, registries, root)
     path = Path(what)
     if path.is_file():
         _print(_file(path), as_json)
@@ -61,10 +54,9 @@ def command(
     if path.is_dir() and not (path / "run.json").is_file():
         raise LvmError("the folder is no run", where=what, expected="a folder with a run.json", fix="lvm runs")
     if (path / "run.json").is_file() or what == "latest":
-        _print(_run(find_run(what, root)), as_json)
+        _run(find_run(what, root), lab.registry, whole, as_json)
         return
-    registry = open_registry(files, without)
-    catalogue = open_catalogue(registry, registries)
+    registry, catalogue = lab.registry, lab.catalogue
     found = [one for kind in KINDS for one in registry.all(kind) if one.name == what.split("/")[-1]]
     documents: list[dict[str, Any]] = []  # a name may be that of several things, as `table` is
     if what in catalogue.variants:
@@ -72,7 +64,8 @@ def command(
     if what in catalogue.profiles:
         documents.append({"gates": what, **_gates(catalogue, what)})
     if not found and not documents:
-        documents.append(_run(_found_run(what, root, registry, catalogue)))
+        _run(_found_run(what, root, registry, catalogue), registry, whole, as_json)
+        return
     if as_json:
         documents = [*map(_described, found), *documents]
         print_json(documents[0] if len(documents) == 1 else documents)
@@ -100,7 +93,8 @@ def _found_run(what: str, root: Path, registry: Registry, catalogue: Catalogue) 
 
 def _options(one: Registered) -> tuple[list[Option], list[Option]]:
     """A component's own options, and those that all of its kind have."""
-    return options(one.component), options(SCHEDULES[one.kind]) if one.kind in SCHEDULES else []
+    shared = KINDS[one.kind].shared
+    return options(one.component), options(shared) if shared else []
 
 
 def _described(one: Registered) -> dict[str, Any]:
@@ -151,9 +145,18 @@ def _joined(by_split: dict[str, str]) -> str | dict[str, str]:
     return next(iter(by_split.values())) if alike else by_split
 
 
-def _run(run: Run) -> dict[str, Any]:
+def _run(run: Run, registry: Registry, whole: bool, as_json: bool) -> None:
+    if whole or as_json:
+        _print(_record(run), as_json)
+        return
+    out = console()
+    out.print(report.page(run, registry), end="")
+    out.print(report.command(run), soft_wrap=True)
+
+
+def _record(run: Run) -> dict[str, Any]:
     document = run.document()
-    document["epochs"] = len(run.epochs())
+    document["epochs"] = len(run.epochs)
     if document["evaluation"]:
         document["evaluation"] = {
             "gates": document["evaluation"]["gates"],
@@ -163,8 +166,8 @@ def _run(run: Run) -> dict[str, Any]:
 
 
 def _file(path: Path) -> Any:
-    """The header of a safetensors file, or what a JSON or TOML file holds; no tensor is read."""
-    readers = {".json": json.loads, ".toml": tomllib.loads}
+    """The header of a safetensors file, or what a JSON, JSONL or TOML file holds; no tensor is read."""
+    readers = {".json": json.loads, ".jsonl": json_lines, ".toml": tomllib.loads}
     if path.suffix in readers:
         try:
             return readers[path.suffix](path.read_text("utf-8"))
@@ -180,7 +183,9 @@ def _file(path: Path) -> Any:
             tensors = {name: f"{s.get_dtype()} {'×'.join(map(str, s.get_shape()))}" for name, s in slices.items()}
     except (safetensors.SafetensorError, OSError) as problem:
         raise LvmError(
-            f"the file cannot be read: {problem}", where=str(path), expected="a .safetensors, .json or .toml file"
+            f"the file cannot be read: {problem}",
+            where=str(path),
+            expected="a .safetensors, .json, .jsonl or .toml file",
         ) from None
     header = json.loads(metadata["lvm"]) if "lvm" in metadata else metadata
     if isinstance(titles := header.get("titles"), list) and len(titles) > 6:

@@ -13,20 +13,11 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from lvmcore.data.open import open_corpus
-from lvmcore.evaluation.evaluator import Evaluator
-from lvmcore.evaluation.predictors import yardstick
-from lvmcore.evaluation.settings import Settings
-from lvmcore.experiment import Experiment
-from lvmcore.plugins import Plugins
-from lvmcore.registry import Registry
-from lvmcore.runs.run import Run
-from lvmcore.training.trainer import Conditions
-from lvmcore.variants.catalogue import default_files, load_catalogue
+from lvmcore import Evaluation, Lab
 
 RESULTS = Path(__file__).parent / "results.csv"
 WORLD = "world,articles=100,length=40,dim=64,latent=12,topic=0.65,seed=2"
-SMALLER = {"arch": "transformer:64,heads=4,layers=2,dropout=0,norm=pre", "batch_size": 32}
+SMALLER: dict[str, Any] = {"arch": "transformer:64,heads=4,layers=2,dropout=0,norm=pre", "batch_size": 32}
 """The variant `planted` at a size that fits these worlds."""
 SIGNALS = (0.0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7)
 LOSSES = ("mse", "mse+dir:0.002", "mse+dir:0.01", "mse+dir:0.05", "mse+ac:0.01")
@@ -45,9 +36,6 @@ COLUMNS: tuple[str, ...] = (
     "seconds",
 )
 
-registry = Registry(Plugins(only=()))
-catalogue = load_catalogue(default_files())
-
 
 def main() -> None:
     done = {(row["signal"], row["model"]) for row in read()}
@@ -56,41 +44,37 @@ def main() -> None:
             if (f"{signal}", model) in done:
                 continue
             began = time.perf_counter()
-            document = (known if model in KNOWN else trained)(model, f"{WORLD},signal={signal}")
-            row = {"signal": signal, "model": model, **summary(document)}
+            found = (known if model in KNOWN else trained)(model, f"{WORLD},signal={signal}")
+            row = {"signal": signal, "model": model, **summary(found)}
             write({**row, "seconds": f"{time.perf_counter() - began:.1f}"})
             print(row, flush=True)
 
 
-def trained(loss: str, data: str) -> dict[str, Any]:
+def trained(loss: str, data: str) -> Evaluation:
     """The evaluation of `planted` with another loss."""
     with tempfile.TemporaryDirectory() as folder:
-        run = Run.create(Path(folder), "planted", ["phase_diagram"])
-        variant = catalogue.variant("planted").override({"loss": loss, "data": data, **SMALLER})
-        conditions = Conditions(seed=0)
-        Experiment(variant=variant, conditions=conditions, registry=registry, catalogue=catalogue).carry_out(run)
-        return run.evaluation() or {}
+        run = Lab(folder, progress=False).train("planted", loss=loss, data=data, **SMALLER)
+        assert run.evaluation is not None
+        return run.evaluation
 
 
-def known(name: str, data: str) -> dict[str, Any]:
-    corpus = open_corpus(data, registry)
-    evaluator = Evaluator(corpus, registry, catalogue, Settings(profile="strict"))
-    return evaluator.evaluate(yardstick(name, corpus, registry)).document
+def known(name: str, data: str) -> Evaluation:
+    return Lab(progress=False).evaluate(name, data, gates="strict")
 
 
-def summary(document: dict[str, Any]) -> dict[str, Any]:
+def summary(found: Evaluation) -> dict[str, Any]:
     """Gates of `strict`, VAL and OOD together, and figures on VAL."""
-    val, mean = document["splits"]["val"], document["yardsticks"]["context-mean"]["splits"]["val"]
+    val, mean = found["val"], found.yardsticks["context-mean"]["val"]
     figures = {
-        "cosine": val["cosine"]["value"],
-        "over_mean": val["cosine"]["value"] - mean["cosine"]["value"],
-        "margin": val["A"]["margin"]["value"],
-        "direction": val["A"]["direction"]["value"],
-        "shuffle": val["C"]["shuffle"]["value"],
+        "cosine": val["cosine"].value,
+        "over_mean": val["cosine"].value - mean["cosine"].value,
+        "margin": val["A"]["margin"].value,
+        "direction": val["A"]["direction"].value,
+        "shuffle": val["C"]["shuffle"].value,
     }
-    gates = document["gates"]
-    letters = "".join(letter for letter in "ABCDE" if gates[letter])
-    return {"passed": gates["passed"], "letters": letters, **{name: f"{value:.4f}" for name, value in figures.items()}}
+    letters = "".join(letter for letter in "ABCDE" if found.gates[letter])
+    told = {name: f"{value:.4f}" for name, value in figures.items()}
+    return {"passed": found.gates["passed"], "letters": letters, **told}
 
 
 def read() -> Iterator[dict[str, str]]:

@@ -51,9 +51,9 @@ def results(group: str) -> dict[str, list[Result]]:
     """The runs of a group by label, the seeds of each in order."""
     found: dict[str, list[Result]] = {}
     for run in all_runs(RESULTS / group):
-        evaluations = {protocol: run.evaluation(protocol) or {} for protocol in ("5cat", "5cat-2025")}
+        evaluations = {protocol: run.document_by(protocol) or {} for protocol in ("5cat", "5cat-2025")}
         label = run.path.name.rpartition("-s")[0]
-        found.setdefault(label, []).append(Result(run, run.epochs(), evaluations))
+        found.setdefault(label, []).append(Result(run, run.epochs, evaluations))
     return found
 
 

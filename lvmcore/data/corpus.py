@@ -19,6 +19,7 @@ from lvmcore.data.windows import SPLITS, Windows
 from lvmcore.errors import LvmError
 from lvmcore.files import write_whole
 
+FORM = "a safetensors file as written by lvm data import"
 _SCAN = 1 << 16  # rows checked at a time, so that a check of a large corpus stays small
 
 
@@ -59,19 +60,26 @@ class Corpus:
         """Memory-map a corpus file.
 
         Raises:
-            LvmError: missing, truncated, or no corpus.
+            LvmError: missing, not readable, truncated, or no corpus.
         """
-        if not path.is_file():
-            raise LvmError("there is no such corpus", where=str(path), fix="lvm list corpora, or lvm data import")
         try:
+            path.open("rb").close()  # which says why it can't be read; safetensors doesn't
             with safetensors.safe_open(str(path), framework="pt") as file:
                 metadata = file.metadata() or {}
                 held = {key: file.get_tensor(key) for key in file.keys() if key in ("vectors", "starts", "splits")}  # noqa: SIM118
-        except (safetensors.SafetensorError, OSError) as problem:
+        except FileNotFoundError:
+            raise LvmError(
+                "there is no such corpus", where=str(path), fix="lvm list corpora, or lvm data import"
+            ) from None
+        except OSError as problem:
+            raise LvmError(
+                f"the corpus cannot be read: {problem.strerror or problem}", where=str(path), expected=FORM
+            ) from None
+        except safetensors.SafetensorError as problem:
             raise LvmError(
                 f"the corpus cannot be read; it may be truncated: {problem}",
                 where=str(path),
-                expected="a safetensors file as written by lvm data import",
+                expected=FORM,
             ) from None
         if missing := {"vectors", "starts", "splits"} - set(held):
             raise LvmError(

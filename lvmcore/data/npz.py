@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import zipfile
 import zlib
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from lvmcore.data.corpus import CorpusInfo, save_corpus
+from lvmcore.data.corpus import Corpus, CorpusInfo, save_corpus
 from lvmcore.errors import LvmError
+
+ARCHIVE = "an archive as np.savez writes it"
 
 
 def import_npz(file: Path, target: Path, about: dict[str, str], *, seed: int = 0, force: bool = False) -> list[str]:
@@ -48,7 +51,12 @@ def import_npz(file: Path, target: Path, about: dict[str, str], *, seed: int = 0
             raise LvmError("'splits' are not split numbers", where=str(file), expected="0 train, 1 val or 2 ood each")
     else:
         splits = _drawn(len(names), seed)
-        notes.append(f"the file has no splits: 80/10/10 % of the articles were drawn with seed {seed}")
+        notes.append(
+            f"the file has no splits: 80/10/10 % of the articles were drawn with seed {seed}; the OOD articles are a "
+            "random tenth of the same source, so not out of domain"
+            if splits.any()
+            else f"the file has no splits, and {len(names)} articles are too few to draw any: all of them train"
+        )
     if vectors.dtype not in (np.dtype(np.float16), np.dtype(np.float32)):
         with np.errstate(over="ignore"):  # what leaves the range is named as a row that is not finite
             vectors = vectors.astype(np.float32)
@@ -59,15 +67,24 @@ def import_npz(file: Path, target: Path, about: dict[str, str], *, seed: int = 0
     return notes
 
 
+def wanting(corpus: Corpus) -> Iterator[str]:
+    """What a corpus lacks that every run needs. It may be of use all the same, to evaluate on."""
+    for split, use in (("train", "training"), ("val", "validation")):
+        try:
+            corpus.windows(split).require(use)
+        except LvmError as problem:
+            yield f"no run can use this corpus: {problem.what}; expected: {problem.expected}"
+
+
 def _read(file: Path) -> dict[str, np.ndarray]:
-    if not file.is_file():
-        raise LvmError("there is no such file", where=str(file))
-    if not zipfile.is_zipfile(file):
-        raise LvmError("the file is no NPZ, or truncated", where=str(file), expected="an archive as np.savez writes it")
     wanted = ("vectors", "article_indices", "chunk_indices", "splits", "titles")
     try:
-        with file.open("rb") as handle, np.load(handle, allow_pickle=False) as archive:
-            found = {key: archive[key] for key in wanted if key in archive.files}
+        with file.open("rb") as handle:
+            if not zipfile.is_zipfile(handle):
+                raise LvmError("the file is no NPZ, or truncated", where=str(file), expected=ARCHIVE)
+            handle.seek(0)
+            with np.load(handle, allow_pickle=False) as archive:
+                found = {key: archive[key] for key in wanted if key in archive.files}
     except ValueError as problem:
         pickled = "pickle" in str(problem) or "Object arrays" in str(problem)
         raise LvmError(
@@ -77,10 +94,16 @@ def _read(file: Path) -> dict[str, np.ndarray]:
             expected="plain arrays",
             fix="save it again without objects (titles as a text array)" if pickled else None,
         ) from None  # fmt: skip
+    except FileNotFoundError:
+        raise LvmError("there is no such file", where=str(file), expected=ARCHIVE) from None
+    except IsADirectoryError:
+        raise LvmError("that is a folder, and no file", where=str(file), expected=ARCHIVE) from None
+    except PermissionError as problem:
+        raise LvmError(f"the file cannot be read: {problem.strerror}", where=str(file)) from None
     except (OSError, EOFError, zipfile.BadZipFile, zlib.error, NotImplementedError) as problem:
         raise LvmError(f"the file is damaged: {problem}", where=str(file)) from None
     if odd := [key for key, value in found.items() if not isinstance(value, np.ndarray)]:
-        raise LvmError(f"'{odd[0]}' is no array", where=str(file), expected="an archive as np.savez writes it")
+        raise LvmError(f"'{odd[0]}' is no array", where=str(file), expected=ARCHIVE)
     return found
 
 

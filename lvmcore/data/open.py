@@ -23,9 +23,9 @@ def open_corpus(text: str, registry: Registry) -> Corpus:
             where=f"--data {text}",
             fix=f"lvm data import {text} -o {path.with_suffix('.safetensors').name}",
         )
-    if path.is_file() or path.suffix == ".safetensors":
+    if path.suffix == ".safetensors" or path.exists():
         return Corpus.open(path)
-    if path.exists() or "\\" in text or text.startswith((".", "/", "~")):
+    if "\\" in text or text.startswith((".", "/", "~")):
         raise LvmError(
             "there is no such corpus file",
             where=f"--data {text}",

@@ -35,15 +35,22 @@ class Windows:
         """Itself, if there is any window.
 
         Raises:
-            LvmError: where no article of the split is long enough.
+            LvmError: where the split has no article, or none that is long enough.
         """
         if len(self):
             return self
-        lengths = self.corpus.starts.diff()[self.corpus.splits == SPLITS.index(self.split)]
-        longest = int(lengths.max()) if len(lengths) else 0
+        number = SPLITS.index(self.split)
+        lengths = self.corpus.starts.diff()[self.corpus.splits == number]
+        if not len(lengths):
+            raise LvmError(
+                f"there is no window for {purpose}: no article is in split '{self.split}'",
+                where=self.corpus.where,
+                expected=f"articles of at least {self.context + 1} chunks whose entry in splits is {number}",
+                fix="set the splits of the file that it was made from, then lvm data import it again",
+            )
         raise LvmError(
             f"there is no window for {purpose}: split '{self.split}' holds {len(lengths)} articles, "
-            f"the longest of {longest} chunks",
+            f"the longest of {int(lengths.max())} chunks",
             where=self.corpus.where,
             expected=f"articles of at least {self.context + 1} chunks",
         )

@@ -42,7 +42,8 @@ class YardstickCache:
     def __init__(
         self, digest: str, registered: Registered, settings: Settings, checks: list[Check], baseline: type | None
     ) -> None:
-        code = [_code(registered.component), *(check.letter + _code(check.source) for check in checks), _evaluator()]
+        tests = [f"{check.component!r} {_code(type(check.component))}" for check in checks]
+        code = [_code(registered.component), *tests, _evaluator()]
         code += [_code(baseline)] if baseline else []  # what gain and direction are measured against
         # the profile judges the figures, it does not change them
         settings, plugin = attrs.evolve(settings, profile="", keep_yardsticks=True), registered.plugin

@@ -12,6 +12,7 @@ from torch import Tensor
 
 from lvmcore.data.windows import Batch
 from lvmcore.evaluation.content import ContentKeys
+from lvmcore.evaluation.rows import cosine
 
 Predict = Callable[[Tensor, Tensor], Tensor]
 """(contexts (B, C, D), targets (B, D)) → predictions (B, D). Only the oracle looks at the targets."""
@@ -83,23 +84,3 @@ class Chunk:
     def window_keys(self) -> Tensor:
         """(B,) int64, drawn from the content of each window."""
         return self.keys.of(self.batch)
-
-
-def cosine(left: Tensor, right: Tensor) -> Tensor:
-    """Cosine of unit rows (B, D) × (B, D) → (B,)."""
-    return (left * right).sum(-1)
-
-
-def pointing(prediction: Tensor) -> Tensor:
-    """Which predictions (B, D) are a direction (B,); one that is broken was made 0."""
-    return (prediction != 0).any(-1)
-
-
-def answered(prediction: Tensor, rows: Tensor) -> Tensor:
-    """Cosine (B,), NaN where the prediction is broken: to fail at a spoilt context is not to notice it."""
-    return where(pointing(prediction), cosine(prediction, rows))
-
-
-def where(mask: Tensor, values: Tensor) -> Tensor:
-    """Values where they can be measured, NaN elsewhere."""
-    return torch.where(mask, values, torch.nan)

@@ -1,90 +1,154 @@
-"""The declared form of an evaluation, `"schema": 1`."""
+"""The form of an evaluation, `"schema": 1`: nested tables of figures and counts, as the tests declare them."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any, get_args, get_type_hints
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
 
 import attrs
 
-from lvmcore.evaluation.fivecat.ablations import Ablations
-from lvmcore.evaluation.fivecat.coherence import CoherenceBins
-from lvmcore.evaluation.fivecat.offsets import OffsetSweep
-from lvmcore.evaluation.fivecat.retrieval import RetrievalResult
-from lvmcore.evaluation.fivecat.rollout import Rollout
-from lvmcore.evaluation.statistics import Figure
+from lvmcore.errors import LvmError
+from lvmcore.evaluation.checks import Check
+from lvmcore.evaluation.figures import COSINE, Columns, Declared, Estimate, estimates
+from lvmcore.evaluation.statistics import Statistics
 
 SCHEMA = 1
 
 
-@attrs.frozen
-class SplitResult:
-    """The five tests on one split. All figures are cosines, rates or differences of them."""
+class Evaluation:
+    """One evaluation: `evaluation["val"]["A"]["margin"].value`, with `.low` and `.high` for its interval.
 
-    cosine: Figure
-    windows: int
-    articles: int
-    A: OffsetSweep
-    B: RetrievalResult
-    C: Ablations
-    D: Rollout
-    E: CoherenceBins
+    Args:
+        document: as `lvm eval --json` prints it.
+        columns: the per-window values by split and column, where they are at hand.
+        windows: split → the windows that they are of.
+    """
 
+    def __init__(
+        self,
+        document: dict[str, Any],
+        columns: Mapping[str, Columns] | None = None,
+        windows: Mapping[str, Any] | None = None,
+    ) -> None:
+        self.document, self.columns, self.windows = document, dict(columns or {}), dict(windows or {})
 
-def figures_of(kind: type, offsets: Sequence[str]) -> list[str]:
-    """The dotted names of the single figures in a part of a result: `all.r1`, `margin`, `offsets.+1`."""
-    names: list[str] = []
-    for name, hint in get_type_hints(kind).items():
-        if hint is Figure:
-            names.append(name)
-        elif hint == dict[str, Figure]:
-            names += [f"{name}.{offset}" for offset in offsets]
-        for part in {hint, *get_args(hint)} - {Figure}:
-            names += [f"{name}.{below}" for below in figures_of(part, offsets)] if attrs.has(part) else []
-    return names
+    def __getitem__(self, split: str) -> dict[str, Any]:
+        """The figures of a split as `Estimate`, nested as in the document.
 
+        Raises:
+            LvmError: it was not evaluated.
+        """
+        if split not in self.document["splits"]:
+            raise LvmError(f"split '{split}' was not evaluated", expected=", ".join(self.document["splits"]))
+        return _estimated(self.document["splits"][split])
 
-@attrs.frozen
-class Measured:
-    """What one predictor got: the splits, and |normal(VAL) − normal(OOD)| of test E."""
-
-    splits: dict[str, SplitResult]
-    E_delta: Figure
-
-
-@attrs.frozen
-class Condition:
-    """One gate and what came of it."""
-
-    letter: str
-    figure: str
-    split: str
-    condition: str
-    value: float | None
-    holds: bool | None
-    """None where it can't be measured."""
-
-
-@attrs.frozen
-class GateResult:
-    """Which letters of a profile passed, and why those that did not, did not."""
-
-    profile: str
-    letters: dict[str, bool | None]
-    """None where a letter can't be measured; that counts as not passed."""
-    why: dict[str, str]
-    conditions: tuple[Condition, ...]
+    def __repr__(self) -> str:
+        gates = self.document["gates"]
+        return (
+            f"<Evaluation of {self.document['model']} on {self.document['corpus']['name']} by "
+            f"{self.document['protocol']}: {gates['passed']}/{gates['of']} of '{gates['profile']}'>"
+        )
 
     @property
-    def passed(self) -> int:
-        return sum(outcome is True for outcome in self.letters.values())
+    def splits(self) -> list[str]:
+        return list(self.document["splits"])
 
-    def document(self) -> dict[str, Any]:
-        return {
-            "profile": self.profile,
-            **self.letters,
-            "passed": self.passed,
-            "of": len(self.letters),
-            "why": self.why,
-            "conditions": [attrs.asdict(condition) for condition in self.conditions],
-        }
+    @property
+    def gates(self) -> dict[str, Any]:
+        """The verdict of the profile that was asked for: letters, how many passed of how many, and why not all."""
+        return self.document["gates"]
+
+    @property
+    def yardsticks(self) -> dict[str, Evaluation]:
+        """What the yardsticks beside it got."""
+        about = {key: self.document.get(key) for key in ("protocol", "corpus", "context")}
+        found = self.document.get("yardsticks", {})
+        return {name: Evaluation({**about, "model": name, **held}) for name, held in found.items()}
+
+    def figures(self) -> list[dict[str, Any]]:
+        """Every figure as a row of plain data, ready for a data frame: split, figure, value, low, high."""
+        rows = [
+            {"split": split, "figure": key, **attrs.asdict(found)}
+            for split, table in self.document["splits"].items()
+            for key, found in estimates(table)
+        ]
+        whole = {key: held for key, held in self.document.items() if key[1:2] == "_"}
+        return rows + [
+            {"split": "both", "figure": key.replace("_", ".", 1), **attrs.asdict(found)}
+            for key, found in estimates(whole)
+        ]
+
+
+def _estimated(node: Any) -> Any:
+    if isinstance(node, Mapping):
+        if set(node) == {"value", "low", "high"}:
+            return Estimate(**node)
+        return {key: _estimated(item) for key, item in node.items()}
+    return [_estimated(item) for item in node] if isinstance(node, list) else node
+
+
+def measured(statistics: Mapping[str, Statistics], checks: Sequence[Check]) -> dict[str, Any]:
+    """All splits, and the figures that compare them."""
+    document: dict[str, Any] = {"splits": {split: _split(found, checks) for split, found in statistics.items()}}
+    for check in checks:
+        for one in check.declared:
+            if one.figure.aggregate == "spread":
+                (place,) = one.path
+                document[place] = attrs.asdict(_spread(one, statistics))
+    return document
+
+
+def _split(statistics: Statistics, checks: Iterable[Check]) -> dict[str, Any]:
+    """The figures of one split."""
+    table: dict[str, Any] = {
+        "cosine": attrs.asdict(statistics.figure("cosine", COSINE)),
+        "windows": statistics.count("cosine"),
+        "articles": statistics.articles,
+    }
+    for check in checks:
+        table[check.letter] = {}
+        if check.fault:
+            continue
+        for one in check.declared:
+            if one.figure.aggregate != "spread":
+                _place(table, one.path, attrs.asdict(_estimate(one, statistics)))
+        for count in check.counts:
+            _place(table, (check.letter, *count.name.split(".")), check.count(count, statistics))
+        table[check.letter] = _with_lists(table[check.letter])
+    return table
+
+
+def _estimate(one: Declared, statistics: Statistics) -> Estimate:
+    if one.figure.aggregate == "share":
+        statistics = statistics.above_0(one.column)
+    return statistics.figure(one.column, one.figure.range)
+
+
+def _spread(one: Declared, statistics: Mapping[str, Statistics]) -> Estimate:
+    """How far a figure is apart on VAL and OOD: |VAL − OOD|."""
+    if not {"val", "ood"} <= set(statistics):
+        return Estimate(None)
+    column = f"{one.letter}/{one.figure.of.replace('.', '/')}"
+    val, ood = (statistics[split].bootstrap(column) for split in ("val", "ood"))
+    return _absolute(val.minus(ood).estimate())
+
+
+def _absolute(found: Estimate) -> Estimate:
+    if found.value is None or found.low is None or found.high is None:
+        return Estimate(None if found.value is None else abs(found.value))
+    ends = sorted((abs(found.low), abs(found.high)))
+    return Estimate(abs(found.value), 0.0 if found.low <= 0 <= found.high else ends[0], ends[1])
+
+
+def _place(table: dict[str, Any], path: Sequence[str], value: Any) -> None:
+    for part in path[:-1]:
+        table = table.setdefault(part, {})
+    table[path[-1]] = value
+
+
+def _with_lists(node: Any) -> Any:
+    """The same with lists in place of tables whose keys are 1, 2, 3 …"""
+    if not isinstance(node, dict):
+        return node
+    node = {key: _with_lists(item) for key, item in node.items()}
+    return list(node.values()) if node and list(node) == [str(i + 1) for i in range(len(node))] else node

@@ -15,26 +15,18 @@ from lvmcore.data.corpus import Corpus
 from lvmcore.data.windows import Windows
 from lvmcore.errors import LvmError, because, strict
 from lvmcore.evaluation.cache import Found, YardstickCache
-from lvmcore.evaluation.checks import checks_of, report
+from lvmcore.evaluation.checks import checks_of, declared_of
 from lvmcore.evaluation.chunk import Predict
-from lvmcore.evaluation.document import SCHEMA
-from lvmcore.evaluation.judgement import COMPARED, judge, require_known
-from lvmcore.evaluation.measurement import (
-    Columns,
-    Predictor,
-    columns_of,
-    evaluation_windows,
-    measured,
-    statistics_of,
-)
-from lvmcore.evaluation.predictors import FILTER, is_oracle, yardstick, yardsticks
-from lvmcore.evaluation.protocols import FIVECAT, Protocol, protocol_of
-from lvmcore.evaluation.remarks import remarks
+from lvmcore.evaluation.document import SCHEMA, Evaluation, measured
+from lvmcore.evaluation.figures import Columns
+from lvmcore.evaluation.judgement import judge, unknown_figures
+from lvmcore.evaluation.measurement import Predictor, columns_of, evaluation_windows, statistics_of
+from lvmcore.evaluation.predictors import BASELINE, is_cheat, of_role, term_of, yardstick, yardsticks
+from lvmcore.evaluation.protocols import DEFAULT, protocol_of
 from lvmcore.evaluation.settings import Settings
-from lvmcore.evaluation.statistics import FEW, few_articles
-from lvmcore.expression import Term
+from lvmcore.evaluation.statistics import FEW, Statistics, few_articles
 from lvmcore.files import write_whole
-from lvmcore.plugins import CORE
+from lvmcore.listeners import Listeners
 from lvmcore.registry import Registry
 from lvmcore.variants.catalogue import Catalogue
 from lvmcore.variants.gates import Gate
@@ -43,24 +35,20 @@ CAUSAL = "causal"
 """The profile that is printed beside whichever was asked for."""
 
 
-@attrs.frozen
-class Evaluation:
-    """The JSON document, and the per-window figures by split."""
-
-    document: dict[str, Any]
-    columns: dict[str, Columns]
-
-
-def profile_of(name: str, catalogue: Catalogue, registry: Registry, context: int) -> tuple[Gate, ...]:
+def profile_of(
+    name: str, catalogue: Catalogue, registry: Registry, context: int, protocol: str = DEFAULT
+) -> tuple[Gate, ...]:
     """A gate profile, all of whose figures an evaluation has.
 
     Raises:
-        LvmError: unknown, or about a figure that there is none of.
+        LvmError: unknown, or about figures that there are none of, each of them named.
     """
     profile = catalogue.profile(name)
-    offsets = FIVECAT.offsets(max(context, 5))  # those that a shorter context lacks are not measurable
-    letters = {check.letter for check in checks_of(registry)}
-    require_known(name, profile, offsets, letters, registry.plugins.absent())
+    # offsets that a shorter context lacks are not measurable, and no mistake
+    checks = checks_of(protocol_of(protocol, registry).protocol, registry, max(context, 5))
+    for problem in (wrong := unknown_figures(name, profile, declared_of(checks), registry.plugins.absent())):
+        problem.what = "; ".join([problem.what, *(f"{one.where}: {one.what}" for one in wrong[1:])])
+        raise problem
     return profile
 
 
@@ -69,6 +57,7 @@ class Evaluator:
 
     Args:
         progress: told the predictor's name, the windows done and the windows in all.
+        listeners: those of the run that it belongs to; outside of a run, the plugins'.
     """
 
     def __init__(
@@ -78,21 +67,26 @@ class Evaluator:
         catalogue: Catalogue,
         settings: Settings,
         progress: Callable[[str, int, int], None] = lambda what, done, total: None,
+        listeners: Listeners | None = None,
     ) -> None:
         self.corpus, self.registry, self.catalogue, self.settings = corpus, registry, catalogue, settings
         self.progress = progress
-        self.protocol: Protocol = protocol_of(settings.protocol)
-        names = [settings.profile, CAUSAL] if self.protocol.resamples else [settings.profile]
-        self.checks = checks_of(registry) if self.protocol.resamples else []
+        self.listeners = listeners or Listeners(registry.plugins.manager)
+        named = protocol_of(settings.protocol, registry)
+        self.name, self.protocol = named.name, named.protocol
+        # without intervals nothing can be said of cheats
+        names = [settings.profile, *([CAUSAL] if self.protocol.extended and self.protocol.resamples else [])]
+        self.checks = checks_of(self.protocol, registry, settings.context, settings.checks)
+        self.declared = declared_of(self.checks)
         self.profiles = {name: profile_of(name, catalogue, registry, settings.context) for name in names}
         self.windows = evaluation_windows(
-            corpus, settings.splits, settings.context, settings.max_windows, spread=self.protocol.spread
+            corpus, settings.splits, settings.context, settings.max_windows, self.protocol
         )
         self.total = sum(map(len, self.windows.values()))
-        self.cheats = {registry.key(found) for found in yardsticks(registry) if not is_oracle(found)}
+        self.cheats = {registry.key(found) for found in yardsticks(registry) if is_cheat(found)}
         self.notes = self._notes()
         """What holds of every evaluation here."""
-        self.baseline, self.filter = self._filter()
+        self.baseline, self.filter = self._baseline()
 
     def evaluate(self, predictor: Predictor) -> Evaluation:
         """Measure a predictor and, beside it, every registered yardstick."""
@@ -105,10 +99,10 @@ class Evaluator:
         faults = [check.fault for check in self.checks if check.fault]
         document = {
             "schema": SCHEMA,
-            "protocol": self.protocol.name,
+            "protocol": self.name,
             "model": predictor.name,
             "corpus": {"name": self.corpus.info.name, "digest": self.corpus.digest},
-            "seed": self.settings.seed,
+            "seed": self.protocol.seed,
             "context": self.settings.context,
             "max_windows": self.settings.max_windows,
             "empty_splits": [split for split in self.settings.splits if split not in self.windows],
@@ -117,8 +111,8 @@ class Evaluator:
             "yardsticks": {name: self._judged(found, compared, cheats) for name, (found, compared) in others.items()},
         }
         document["seconds"] = round(time.perf_counter() - began, 3)
-        self.registry.plugins.listeners.tell("lvm_evaluated", model=predictor, result=document)
-        return Evaluation(document, columns)
+        self.listeners.tell("lvm_evaluated", model=predictor, result=document)
+        return Evaluation(document, columns, self.windows)
 
     def _measure(self, predictor: Predictor) -> tuple[dict[str, Any], dict[str, Columns]]:
         """The figures of one predictor on every split, with what is to be said of them, and its columns."""
@@ -133,37 +127,41 @@ class Evaluator:
             split: columns_of(
                 predictor,
                 found,
-                [*self.protocol.tests(), *(check.measure for check in self.checks)],
+                self.checks,
                 filter=self.filter,
-                seed=self.settings.seed,
+                seed=self.protocol.seed,
                 first=None if self.protocol.spread else self.settings.max_windows,
                 batch_size=self.settings.batch_size,
                 progress=tell,
             )
             for split, found in self.windows.items()
         }
-        self._leave_out_failed_checks(columns)
-        statistics = {
-            split: statistics_of(found, self.windows[split], self.protocol.resamples, self.settings.seed + i)
-            for i, (split, found) in enumerate(columns.items())
-        }
-        document = attrs.asdict(measured(statistics, self.protocol, self.settings.context))
-        for split, checks in report(self.checks, statistics).items():
-            document["splits"][split] |= {
-                letter: {name: attrs.asdict(figure) for name, figure in figures.items()}
-                for letter, figures in checks.items()
-            }
+        for check in self.checks:  # one may have failed on the last split alone
+            if check.fault:
+                columns = {s: {k: c for k, c in held.items() if not check.has(k)} for s, held in columns.items()}
+        statistics = {split: self._statistics(found, split, i) for i, (split, found) in enumerate(columns.items())}
+        document = measured(statistics, self.checks)
         document["warnings"] = [
-            said for split in columns for said in remarks(predictor.name, split, columns[split], statistics[split])
+            said
+            for split in columns
+            for said in self._remarks(predictor.name, split, columns[split], statistics[split])
         ]
         return document, columns
 
-    def _leave_out_failed_checks(self, columns: dict[str, Columns]) -> None:
-        for check in self.checks:
-            if check.fault:
-                for found in columns.values():
-                    for name in list(filter(check.has, found)):
-                        del found[name]
+    def _statistics(self, columns: Columns, split: str, shift: int = 0) -> Statistics:
+        protocol = self.protocol
+        return statistics_of(columns, self.windows[split], protocol.resamples, protocol.seed + shift, protocol.level)
+
+    def _remarks(self, name: str, split: str, columns: Columns, statistics: Statistics) -> list[str]:
+        """What is worth saying of a predictor's columns on a split."""
+        said = []
+        if broken := int(np.nansum(columns["broken"])):
+            windows = int((columns["broken"] > 0).sum())
+            said.append(
+                f"{name} gave {broken} predictions on {split} that are no direction (not finite, or 0), in {windows} "
+                "windows: they count as cosine 0, and not at all where a spoilt or reversed context was asked about"
+            )
+        return said + [text for check in self.checks for text in check.remarks(name, split, columns, statistics)]
 
     def _yardsticks(self) -> tuple[dict[str, Found], list[str]]:
         """Figures and compared columns of every yardstick that can be built, kept from an earlier evaluation.
@@ -181,15 +179,14 @@ class Evaluator:
                 continue
             label = key if registered.plugin.builtin else f"{registered.plugin.dist}/{registered.name}"
             try:
-                term = Term(registered.name, dist=registered.plugin.dist)
-                built = yardstick(str(term), self.corpus, self.registry, self.settings.context)
+                built = yardstick(term_of(registered), self.corpus, self.registry, self.settings.context)
                 document, columns = self._measure(built)
             except (Exception, SystemExit) as problem:
                 if strict() and not isinstance(problem, LvmError):  # that one is about the corpus, not a fault
                     raise
                 left_out.append(f"yardstick {label} left out: {because(problem)}")
                 continue
-            found[key] = document, _compared(columns)
+            found[key] = document, self._compared(columns)
             if keeps and not any(check.fault for check in self.checks):
                 cache.write(*found[key])
         return found, left_out
@@ -203,46 +200,53 @@ class Evaluator:
             for split in self.windows
         }
         result = {**own, "differences": differences}
-        gates = {profile: judge(profile, rules, result).document() for profile, rules in self.profiles.items()}
+        gates = {
+            profile: judge(profile, rules, result, self.declared).document() for profile, rules in self.profiles.items()
+        }
         return {
             **result,
             "gates": gates[self.settings.profile],
-            CAUSAL: gates.get(CAUSAL) if self.protocol.resamples else None,
+            CAUSAL: gates.get(CAUSAL) if self.protocol.extended and self.protocol.resamples else None,
         }
 
     def _differences(self, split: str, own: Columns, cheats: dict[str, Columns]) -> dict[str, Any]:
         """Own figure less each cheat's on the same windows, with its paired interval."""
-        pairs: Columns = {
-            f"{cheat} {figure}": own[column] - theirs[column]
+        compared = {key: one.column for key, one in self.declared.items() if one.figure.compared}
+        found: dict[str, Any] = {cheat: {} for cheat in cheats}
+        pairs = {
+            f"{cheat} {key}": (cheat, key, own[column] - theirs[column])
             for cheat, theirs in cheats.items()
-            for figure, column in COMPARED.items()
+            for key, column in compared.items()
             if column in own and column in theirs
         }
-        statistics = statistics_of(pairs, self.windows[split], self.protocol.resamples, self.settings.seed)
-        found: dict[str, Any] = {cheat: {} for cheat in cheats}
-        for pair in pairs:
-            cheat, figure = pair.split(" ")
-            found[cheat][figure] = attrs.asdict(statistics.difference(pair))
+        statistics = self._statistics({name: difference for name, (_, _, difference) in pairs.items()}, split)
+        for name, (cheat, key, _) in pairs.items():
+            found[cheat][key] = attrs.asdict(statistics.difference(name))
         return found
 
-    def _filter(self) -> tuple[type, Predict] | tuple[None, None]:
+    def _compared(self, columns: dict[str, Columns]) -> dict[str, Columns]:
+        """The columns that others are held against."""
+        wanted = {one.column for one in self.declared.values() if one.figure.compared}
+        return {split: {name: c for name, c in found.items() if name in wanted} for split, found in columns.items()}
+
+    def _baseline(self) -> tuple[type, Predict] | tuple[None, None]:
         """What gain and direction are measured against: the component, and its prediction."""
-        if not self.protocol.resamples:  # 5cat-2025 knows neither gain nor direction
+        if not self.protocol.extended:
             return None, None
-        term = Term(FILTER, dist=CORE)
         try:
-            built = yardstick(str(term), self.corpus, self.registry, self.settings.context)
+            found = of_role(self.registry, BASELINE)
+            built = yardstick(term_of(found), self.corpus, self.registry, self.settings.context)
         except LvmError as problem:
             self.notes.append(f"gain and direction are not measured: {problem.what}")
             return None, None
-        return self.registry.find("predictor", term).component, built.predict
+        return found.component, built.predict
 
     def _notes(self) -> list[str]:
         said = [f"{s} holds no window and was not evaluated" for s in self.settings.splits if s not in self.windows]
         for split, found in self.windows.items():
             articles = len(np.unique(self.corpus.article_of[found.targets].numpy()))
             if articles < FEW and self.protocol.resamples:
-                said.append(few_articles(split, articles))
+                said.append(few_articles(split, articles, self.protocol.level))
         failed = [plugin for plugin in self.registry.plugins.failed if "lvm_checks" in plugin.hooks]
         said += [f"plugin {plugin.label} failed: {plugin.reason}" for plugin in failed]
         return said
@@ -260,16 +264,12 @@ def evaluate(
     return Evaluator(corpus, registry, catalogue, settings, progress).evaluate(predictor)
 
 
-def _compared(columns: dict[str, Columns]) -> dict[str, Columns]:
-    wanted = set(COMPARED.values())
-    return {split: {name: c for name, c in found.items() if name in wanted} for split, found in columns.items()}
-
-
-def save_columns(path: Path, columns: dict[str, Columns], windows: Mapping[str, Windows]) -> None:
-    """Keep the per-window figures, so that two runs can be compared without their models."""
+def save_columns(path: Path, evaluation: Evaluation) -> None:
+    """Keep the per-window values, so that two runs can be compared without their models."""
     flat: dict[str, np.ndarray] = {}
-    for split, found in columns.items():
+    for split, found in evaluation.columns.items():
+        windows: Windows = evaluation.windows[split]
         flat |= {f"{split}/{name}": column for name, column in found.items()}
-        flat[f"{split}/row"] = windows[split].targets.numpy()
-        flat[f"{split}/article"] = windows[split].corpus.article_of[windows[split].targets].numpy()
+        flat[f"{split}/row"] = windows.targets.numpy()
+        flat[f"{split}/article"] = windows.corpus.article_of[windows.targets].numpy()
     write_whole(path, safetensors.numpy.save(flat, metadata={"lvm": '{"schema": 1, "kind": "windows"}'}))

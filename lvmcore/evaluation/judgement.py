@@ -1,68 +1,107 @@
-"""Gate profiles applied to a result: which letters pass, and why the others do not."""
+"""Gate profiles applied to what was measured: which letters pass, and why the others do not."""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
-from typing import Any, get_type_hints
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import attrs
 
 from lvmcore.errors import LvmError, unknown
-from lvmcore.evaluation.document import Condition, GateResult, SplitResult, figures_of
-from lvmcore.evaluation.figures import apart, signed
-from lvmcore.variants.gates import Gate, beats, find_figure, paired
+from lvmcore.evaluation.figures import Declared, apart, signed
+from lvmcore.variants.gates import ROUNDING, Gate
 
 Outcome = tuple[bool | None, str]
 """Whether a gate holds (None: not measurable), and why it does not; no reason where it is about nothing."""
 
 
-COMPARED = {"A.cosine": "cosine", "B.unseen.r5": "B/unseen/r5", "D.score": "D/score"}
-"""Figures that models and cheats are compared by, window by window → their columns."""
+@attrs.frozen
+class Condition:
+    """One gate and what came of it."""
+
+    letter: str
+    figure: str
+    split: str
+    condition: str
+    value: float | None
+    holds: bool | None
+    """None where it can't be measured."""
 
 
-def require_known(
-    name: str, profile: Iterable[Gate], offsets: Sequence[str], checks: Collection[str], absent: str = ""
-) -> None:
-    """See that every gate of a profile is about a figure that an evaluation has, before one is spent on it.
+@attrs.frozen
+class Judgement:
+    """Which letters of a profile passed, and why those that did not, did not."""
+
+    profile: str
+    letters: dict[str, bool | None]
+    """None where a letter can't be measured; that counts as not passed."""
+    why: dict[str, str]
+    conditions: tuple[Condition, ...]
+
+    @property
+    def passed(self) -> int:
+        return sum(outcome is True for outcome in self.letters.values())
+
+    def document(self) -> dict[str, Any]:
+        return {
+            "profile": self.profile,
+            **self.letters,
+            "passed": self.passed,
+            "of": len(self.letters),
+            "why": self.why,
+            "conditions": [attrs.asdict(condition) for condition in self.conditions],
+        }
+
+
+def unknown_figures(
+    name: str, profile: Iterable[Gate], declared: Mapping[str, Declared], absent: str = ""
+) -> list[LvmError]:
+    """What is wrong with the figures that a profile is about, before an evaluation is spent on it: every mistake.
 
     Args:
-        offsets: the names of test A's offsets.
-        checks: letters of the plugins' tests, whose figures are known only when they have run.
-        absent: which plugins may own a letter that nobody has, for the error.
-
-    Raises:
-        LvmError: naming the first gate that is not.
+        declared: every figure of an evaluation by its key.
+        absent: which plugins may own a letter that nobody has, for the errors.
     """
-    known = {test: figures_of(kind, offsets) for test, kind in get_type_hints(SplitResult).items() if len(test) == 1}
-    known["A"].append("cosine")
+    found: dict[str, LvmError] = {}
+    letters = {one.letter for one in declared.values()}
     for gate in profile:
-        where = f"gates.{name}.{gate.letter}.{gate.figure}"
-        if gate.rule.cheats and f"{gate.letter}.{gate.figure}" not in COMPARED:
-            compared = ", ".join(COMPARED)
-            raise LvmError("'beats cheats' is not measured for this figure", where=where, expected=compared)
-        if gate.split == "both" and (gate.letter, gate.figure) != ("E", "delta"):
-            raise LvmError("the figure is one of each split", where=where, expected="{ val = …, ood = … }")
-        if gate.letter in checks:
-            continue
-        if gate.letter not in known:
-            raise unknown("test", gate.letter, [*known, *checks], where=where, fix=f"lvm list checks{absent}")
-        if (gate.letter, gate.figure) == ("E", "delta"):
-            if gate.split != "both":
-                raise LvmError(
-                    f"E.delta compares the two splits, and is none of {gate.split}",
+        where = f"gates.{name}.{gate.key}"
+        one = declared.get(gate.key)
+        if gate.letter not in letters:
+            problem = unknown("test", gate.letter, letters, where=where, fix=f"lvm list checks{absent}")
+        elif one is None:
+            own = [held.figure.name for held in declared.values() if held.letter == gate.letter]
+            problem = unknown("figure", gate.figure, own, where=where, fix="see docs/variants.md")
+        elif gate.rule.cheats and not one.figure.compared:
+            compared = ", ".join(key for key, held in declared.items() if held.figure.compared)
+            problem = LvmError("'beats cheats' is not measured for this figure", where=where, expected=compared)
+        elif (one.figure.aggregate == "spread") is not (gate.split == "both"):
+            problem = (
+                LvmError("the figure is one of each split", where=where, expected="{ val = …, ood = … }")
+                if gate.split == "both"
+                else LvmError(
+                    f"{gate.key} compares the two splits, and is none of {gate.split}",
                     where=where,
                     expected="{ both = … }",
                 )
-        elif gate.figure not in known[gate.letter]:
-            raise unknown("figure", gate.figure, known[gate.letter], where=where, fix="see docs/variants.md")
+            )
+        else:
+            continue
+        found.setdefault(f"{gate.key} {problem.what}", problem)
+    return list(found.values())
 
 
-def judge(name: str, profile: Iterable[Gate], measured: dict[str, Any]) -> GateResult:
-    """Hold a profile against a measured document (`{"splits": …, "E_delta": …, "differences": …}`)."""
+def judge(
+    name: str, profile: Iterable[Gate], measured: Mapping[str, Any], declared: Mapping[str, Declared]
+) -> Judgement:
+    """Hold a profile against a measured document, with its differences from the cheats."""
     letters: dict[str, bool | None] = {}
     why: dict[str, list[str]] = {}
     conditions = []
     for gate in profile:
-        table, figure = find_figure(gate.letter, gate.figure, gate.split, measured)
-        holds, reason = _outcome(gate, table, figure, measured)
+        one = declared.get(gate.key)
+        figure = one.find(measured, gate.split) if one else None
+        holds, reason = _outcome(gate, one, figure, measured)
         value = figure["value"] if figure else None
         conditions.append(Condition(gate.letter, gate.figure, gate.split, gate.rule.text, value, holds))
         if not reason:  # about nothing, such as the gain in an empty bin
@@ -76,40 +115,55 @@ def judge(name: str, profile: Iterable[Gate], measured: dict[str, Any]) -> GateR
     for letter in [letter for letter, outcome in letters.items() if outcome is None and letter not in why]:
         why[letter] = ["nothing to measure"]
     said = {letter: "; ".join(dict.fromkeys(reasons)) for letter, reasons in why.items()}
-    return GateResult(name, letters, said, tuple(conditions))
+    return Judgement(name, letters, said, tuple(conditions))
 
 
-def _outcome(gate: Gate, table: dict[str, Any], figure: dict[str, Any] | None, measured: dict[str, Any]) -> Outcome:
-    """What comes of a gate, given its figure and the table that it stands in."""
+def paired(evaluation: Mapping[str, Any], split: str, key: str) -> dict[str, dict[str, Any] | None]:
+    """Each cheat with the model's paired difference from it in a figure; None where there is none."""
+    return {cheat: found.get(key) for cheat, found in evaluation.get("differences", {}).get(split, {}).items()}
+
+
+def unbeaten(evaluation: Mapping[str, Any], split: str, key: str) -> dict[str, dict[str, Any]]:
+    """The cheats that are not beaten in a figure: the lower end of the paired difference is not above 0."""
+    found = paired(evaluation, split, key).items()
+    return {cheat: one for cheat, one in found if one and one["low"] is not None and one["low"] <= ROUNDING}
+
+
+def _outcome(gate: Gate, one: Declared | None, figure: dict[str, Any] | None, measured: Mapping[str, Any]) -> Outcome:
+    """What comes of a gate, given what was measured of its figure."""
     if gate.split != "both" and gate.split not in measured["splits"]:
         return None, f"{gate.split} was not evaluated"
-    place = _place(gate)
+    place = gate.figure.replace("offsets.", "s ")
+    place = place if gate.split == "both" else f"{gate.split} {place}"
     if gate.rule.cheats:
         return _against_cheats(gate, place, measured)
     if figure is None or figure["value"] is None:
-        if gate.rule.negated and table.get("windows") == 0:
+        if gate.rule.negated and one and _windows_beside(one, measured, gate.split) == 0:
             return None, ""
         return None, f"{place} is not measurable"
     holds = gate.rule.holds(figure["value"], figure["low"], figure["high"])
     return holds, f"{place} {_contrast(gate, figure)}" if holds is not None else f"{place} has no interval"
 
 
-def _against_cheats(gate: Gate, place: str, measured: dict[str, Any]) -> Outcome:
+def _windows_beside(one: Declared, measured: Mapping[str, Any], split: str) -> int | None:
+    """How many windows the table that a figure stands in is about, where it says so."""
+    node = measured["splits"][split]
+    for part in one.path[:-1]:
+        node = (node or {}).get(part)
+    return (node or {}).get("windows")
+
+
+def _against_cheats(gate: Gate, place: str, measured: Mapping[str, Any]) -> Outcome:
     """Beats every cheat: the lower end of each paired difference lies above 0."""
-    figures = paired(gate.letter, gate.figure, gate.split, measured)
+    figures = paired(measured, gate.split, gate.key)
     if not figures or any(figure is None or figure["low"] is None for figure in figures.values()):
         return None, f"{place} has no paired interval"
-    unbeaten = {cheat: figure for cheat, figure in figures.items() if figure and not beats(figure)}
-    said = ", ".join(f"{cheat} ({signed(figure['value'])})" for cheat, figure in unbeaten.items())
-    return not unbeaten, f"{place} does not beat {said}"
+    lacking = unbeaten(measured, gate.split, gate.key)
+    said = ", ".join(f"{cheat} ({signed(figure['value'])})" for cheat, figure in lacking.items())
+    return not lacking, f"{place} does not beat {said}"
 
 
-def _place(gate: Gate) -> str:
-    figure = gate.figure.replace("offsets.", "s ")
-    return figure if gate.split == "both" else f"{gate.split} {figure}"
-
-
-def _contrast(gate: Gate, figure: dict[str, float]) -> str:
+def _contrast(gate: Gate, figure: Mapping[str, float]) -> str:
     """`-0.070 < 0.12`, with enough digits that the two numbers differ."""
     rule, value = gate.rule, figure["value"]
     if rule.interval:

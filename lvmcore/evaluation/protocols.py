@@ -1,54 +1,59 @@
-"""The protocols by name: which tests, over which offsets and candidates, with or without intervals."""
+"""What a protocol is: which tests, with or without intervals, on which windows. Needs no torch."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Sequence
+from typing import Any
 
 import attrs
-from torch import Tensor
 
-from lvmcore.errors import unknown
-from lvmcore.evaluation import legacy
-from lvmcore.evaluation.chunk import Chunk
-from lvmcore.evaluation.fivecat import ablations, coherence, direction, offsets, retrieval, rollout
+from lvmcore.components import write
+from lvmcore.expression import Term, parse_one
+from lvmcore.registry import Registry
 
-Test = Callable[[Chunk], Mapping[str, Tensor]]
-"""Per-window columns of one chunk, NaN where a window can't be measured."""
+DEFAULT = "5cat"
+"""The protocol that this project stands for."""
 
 
-@attrs.frozen
+@attrs.frozen(kw_only=True, eq=False)
 class Protocol:
-    """How figures are measured. A test may keep a state over the windows of a split, so each split gets new ones."""
+    """How figures are measured."""
+
+    tests: Sequence[Any]
+    """Made components of the shape that checks have, in the order of the document."""
+    resamples: int = 0
+    """Of the bootstrap; 0: figures without intervals."""
+    seed: int = 0
+    """Of the resampling and of what tests draw."""
+    level: float = 0.95
+    extended: bool = True
+    """Whether gain and direction, the checks of plugins, and `causal` are measured beside the tests."""
+    spread: bool = True
+    """Whether a limited number of windows is spread over the split; else it is the first that each test can measure."""
+    ahead: int = 0
+    """Rows after the target that the furthest test reads; asked for where a limit is not spread."""
+
+
+@attrs.frozen(eq=False)
+class NamedProtocol:
+    """A protocol under the name that its figures are known by."""
 
     name: str
-    tests: Callable[[], Sequence[Test]]
-    offsets: Callable[[int], list[str]]
-    resamples: int
-    """0: figures without intervals."""
-    spread: bool = True
-    """Whether a limited number of windows is spread over the split; else it is the first."""
+    """The protocol's, and the options that differ from their defaults: `5cat,resamples=2000`."""
+    protocol: Protocol
 
 
-FIVECAT = Protocol(
-    "5cat",
-    lambda: (
-        offsets.measure,
-        direction.measure,
-        retrieval.measure,
-        ablations.measure,
-        rollout.measure,
-        coherence.measure,
-    ),
-    offsets.offset_names,
-    resamples=1000,
-)
-FIVECAT_2025 = Protocol("5cat-2025", legacy.tests, legacy.offset_names, resamples=0, spread=False)
+def protocol_of(text: str, registry: Registry) -> NamedProtocol:
+    """The protocol that an expression describes.
 
-PROTOCOLS = {protocol.name: protocol for protocol in (FIVECAT, FIVECAT_2025)}
-
-
-def protocol_of(name: str) -> Protocol:
-    """A protocol by name."""
-    if name not in PROTOCOLS:
-        raise unknown("protocol", name, PROTOCOLS, where="--protocol", fix=None)
-    return PROTOCOLS[name]
+    Raises:
+        LvmError: unknown, or an option out of range.
+    """
+    term = parse_one(text)
+    made = registry.resolve("protocol", term)
+    fields = attrs.fields(type(made.component))
+    changed = {f.name: getattr(made.component, f.name) for f in fields if getattr(made.component, f.name) != f.default}
+    given = {name: write(value) for name, value in changed.items()}
+    name = registry.key(made.registered)
+    dist, _, bare = name.rpartition("/")
+    return NamedProtocol(str(Term(bare, None, given, dist or None)), made.component.build())

@@ -8,66 +8,57 @@ chapter 12), which covers as it should from 20 articles on, where a percentile i
 from __future__ import annotations
 
 from functools import cached_property
-from typing import Any
 
 import attrs
 import numpy as np
+
+from lvmcore.evaluation.figures import ANY, Estimate
 
 RESAMPLES = 1000
 FEW = 20
 """Below this number of articles an interval covers less often than it says."""
 SIGNS = 6
 """Equal signs that a sign test takes for a difference at 5 %: 2 · (1/2)⁶ = 0.03."""
-RATE, COSINE = (0.0, 1.0), (-1.0, 1.0)
-"""The ranges that rates and cosines can have."""
-_TAILS = (0.025, 0.975)
 _BLOCK = 50
 _LEAST_SPREAD = 0.3
 
 
-@attrs.frozen
-class Figure:
-    """A value with the ends of its 95 % interval; None where it can't be measured or no interval was asked for."""
-
-    value: float | None
-    low: float | None = None
-    high: float | None = None
-
-
 @attrs.frozen(eq=False)
-class Estimate:
+class Bootstrap:
     """A mean with its standard error, and the same two of every resample (R,)."""
 
     value: float
     error: float
     values: np.ndarray
     errors: np.ndarray
+    level: float = 0.95
 
-    def figure(self, bounds: tuple[float, float] = (-np.inf, np.inf)) -> Figure:
+    def estimate(self, bounds: tuple[float, float] = ANY) -> Estimate:
         """Value and bootstrap-t interval, cut to the range the figure can have."""
         if not np.isfinite(self.value):
-            return Figure(None)
+            return Estimate(None)
         if not len(self.values) or not np.isfinite(self.error):
-            return Figure(self.value)
+            return Estimate(self.value)
         if self.error == 0:
-            return Figure(self.value, self.value, self.value)
+            return Estimate(self.value, self.value, self.value)
         usable = np.isfinite(self.values)
         if not usable.any():
-            return Figure(self.value)
+            return Estimate(self.value)
         # a resample that misses the few articles with a rare event has no spread of its own
         errors = np.maximum(self.errors[usable], _LEAST_SPREAD * self.error)
         pivots = (self.values[usable] - self.value) / errors
-        below, above = np.quantile(pivots, _TAILS)
+        below, above = np.quantile(pivots, ((1 - self.level) / 2, (1 + self.level) / 2))
         low, high = self.value - above * self.error, self.value - below * self.error
-        return Figure(self.value, float(np.clip(low, *bounds)), float(np.clip(high, *bounds)))
+        return Estimate(self.value, float(np.clip(low, *bounds)), float(np.clip(high, *bounds)))
 
-    def minus(self, other: Estimate) -> Estimate:
+    def minus(self, other: Bootstrap) -> Bootstrap:
         """The difference of two independent estimates, such as of two splits."""
-        return Estimate(
+        return Bootstrap(
             self.value - other.value,
             float(np.hypot(self.error, other.error)),
             self.values - other.values,
             np.hypot(self.errors, other.errors),
+            self.level,
         )
 
 
@@ -80,7 +71,10 @@ class Statistics:
         resamples: number of resamples; 0 gives values without intervals.
         seed: of the resampling.
         too_short: the rows of each article that holds no window.
+        level: of the intervals.
     """
+
+    few = FEW
 
     def __init__(
         self,
@@ -89,27 +83,36 @@ class Statistics:
         resamples: int = 0,
         seed: int = 0,
         too_short: tuple[int, ...] = (),
+        level: float = 0.95,
     ) -> None:
         self.columns = columns
         self._group = np.unique(articles, return_inverse=True)[1]
         self.articles = int(self._group.max()) + 1 if len(self._group) else 0
-        self.resamples, self.seed, self.too_short = resamples, seed, too_short
+        self.resamples, self.seed, self.too_short, self.level = resamples, seed, too_short, level
         self._names = {name: i for i, name in enumerate(columns)}
 
-    def estimate(self, name: str) -> Estimate:
+    def bootstrap(self, name: str) -> Bootstrap:
         """The mean of a column, with what the resamples say; NaN where no window has it."""
         if name not in self._names:
             nothing = np.full(self.resamples, np.nan)
-            return Estimate(float("nan"), float("nan"), nothing, nothing)
+            return Bootstrap(float("nan"), float("nan"), nothing, nothing, self.level)
         i = self._names[name]
         values, errors = self._resampled
-        return Estimate(float(self._values[i]), float(self._errors[i]), values[:, i], errors[:, i])
+        return Bootstrap(float(self._values[i]), float(self._errors[i]), values[:, i], errors[:, i], self.level)
 
-    def figure(self, name: str, bounds: tuple[float, float] = (-np.inf, np.inf)) -> Figure:
-        """The figure of a column."""
-        return self.estimate(name).figure(bounds)
+    def figure(self, name: str, bounds: tuple[float, float] = ANY) -> Estimate:
+        """What was measured of a column: its mean and interval."""
+        return self.bootstrap(name).estimate(bounds)
 
-    def difference(self, name: str) -> Figure:
+    def above_0(self, name: str) -> Statistics:
+        """The share of the windows whose value of a column is above 0, under the same name."""
+        column = self.columns.get(name, np.zeros(0))
+        shares = np.where(np.isnan(column), np.nan, column > 0)
+        alike = Statistics({name: shares} if name in self._names else {}, self._group, self.resamples, self.seed)
+        alike.too_short, alike.level = self.too_short, self.level
+        return alike
+
+    def difference(self, name: str) -> Estimate:
         """The figure of a column of paired differences.
 
         Where two predictors differ in a handful of articles alone, however much they agree there, nothing can be
@@ -121,7 +124,7 @@ class Statistics:
         differing = len(np.unique(self._group[np.nan_to_num(self.columns[name]) != 0]))
         if differing >= SIGNS:
             return figure
-        return Figure(figure.value, min(figure.low, 0.0), max(figure.high, 0.0))
+        return Estimate(figure.value, min(figure.low, 0.0), max(figure.high, 0.0))
 
     def value(self, name: str) -> float:
         """The mean of a column without its interval."""
@@ -199,9 +202,9 @@ class Statistics:
         return values, errors
 
 
-def few_articles(split: str, articles: int) -> str:
+def few_articles(split: str, articles: int, level: float = 0.95) -> str:
     """What is said of a split that holds too few articles for its intervals."""
-    return f"{split} holds {articles} articles: below {FEW}, intervals cover less often than 95 %"
+    return f"{split} holds {articles} articles: below {FEW}, intervals cover less often than {level * 100:g} %"
 
 
 def _ratio(sums: np.ndarray, counts: np.ndarray) -> np.ndarray:
@@ -218,12 +221,3 @@ def _standard_error(
     with np.errstate(invalid="ignore", divide="ignore"):
         residual = squares - 2 * value * products + value**2 * counts
         return np.sqrt(np.maximum(residual, 0) * articles / (articles - 1)) / number
-
-
-def figures(document: Any) -> Any:
-    """Read a nested result back: `{"value": …}` tables become their value."""
-    if isinstance(document, dict):
-        if set(document) == {"value", "low", "high"}:
-            return document["value"]
-        return {key: figures(item) for key, item in document.items()}
-    return document

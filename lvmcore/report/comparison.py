@@ -2,25 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator
-from pathlib import Path
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import attrs
 
 from lvmcore.errors import LvmError
-from lvmcore.evaluation.figures import plain, rate, signed
+from lvmcore.evaluation.figures import NONE
+from lvmcore.evaluation.protocols import DEFAULT
+from lvmcore.registry import Registry
+from lvmcore.report import format
+from lvmcore.report.columns import Column, columns_named
 from lvmcore.report.details import BYTES_A_PARAMETER, Details, details_of
-from lvmcore.runs.folder import listed_runs
-from lvmcore.runs.run import DAMAGED, DEFAULT_PROTOCOL, Run
-from lvmcore.variants.published import Figure
+from lvmcore.runs.folder import age, numbers
+from lvmcore.runs.run import DAMAGED, Run
 from lvmcore.variants.variant import Variant
-
-REPORTED_PROTOCOL = "5cat-2025"
-"""What the published figures were measured by, where nothing else is said."""
-
-RANKED = ("val_cos", "margin", "r1", "r5", "passed")
-"""The columns whose best value is marked; higher is better in all of them."""
 
 UNREADABLE = (LvmError, KeyError, TypeError, ValueError, AttributeError)
 """What reading a record raises that lacks a key or holds something else than it should."""
@@ -37,13 +33,16 @@ class Row:
     model: str
     run: str
     date: str
+    parameters: int | None
     size: float | None
     """MiB of a training checkpoint: weights and two moments."""
     approach: str
-    val_cos: float | None
-    margin: float | None
-    r1: float | None
-    r5: float | None
+    loss: str
+    lr: float | None
+    epochs: int | None
+    seed: int | None
+    figures: dict[str, float | None]
+    """By the keys of the columns."""
     passed: int | None
     of: int | None
     status: str
@@ -58,23 +57,25 @@ class Row:
 
     @property
     def size_text(self) -> str:
-        return "–" if self.size is None else f"{self.size:.0f}M" if self.size >= 10 else f"{self.size:.1f}M"
+        return format.mebibytes(self.size and self.size * 2**20)
 
     @property
-    def gates_text(self) -> str:
-        return "–" if self.passed is None else f"{self.passed}/{self.of}"
+    def parameters_text(self) -> str:
+        return format.count(self.parameters)
 
     @property
     def model_text(self) -> str:
         """The model; of figures by another protocol than the default, with that."""
-        return self.model if self.protocol == DEFAULT_PROTOCOL else f"{self.model} ({self.protocol})"
+        return self.model if self.protocol == DEFAULT else f"{self.model} ({self.protocol})"
 
-    def text(self, column: str) -> str:
-        """A figure of a ranked column as it is printed."""
-        value = getattr(self, column)
-        if column == "passed":
-            return self.gates_text
-        return {"margin": signed, "val_cos": plain}.get(column, rate)(value)
+    def record(self) -> dict[str, Any]:
+        """The row as one flat table, for programs."""
+        held = attrs.asdict(self)
+        figures, on = held.pop("figures"), held.pop("measured_on")
+        flat: dict[str, Any] = {}
+        for key, value in held.items():
+            flat |= {**figures, key: value} if key == "passed" else {key: value}
+        return {**flat, "corpus_digest": on[0], "max_windows": on[1]}
 
 
 @attrs.frozen
@@ -84,144 +85,161 @@ class Comparison:
     rows: tuple[Row, ...]
     yardsticks: tuple[Row, ...]
     details: tuple[Details, ...] = ()
+    columns: tuple[Column, ...] = ()
 
     @property
     def corpora(self) -> list[str]:
         return sorted({row.corpus for row in self.rows if row.kind == "run" and row.corpus})
 
-    def is_best(self, row: Row, column: str) -> bool:
-        """Whether a row's figure is the best of a column, among models measured alike.
+    def gates_text(self, row: Row) -> str:
+        """`2/5`; where not all are judged by one profile, with that."""
+        if row.passed is None:
+            return NONE
+        profiles = {one.profile for one in (*self.rows, *self.yardsticks) if one.passed is not None}
+        return f"{row.passed}/{row.of}" + (f" {row.profile}" if len(profiles) > 1 else "")
+
+    def text(self, row: Row, column: Column | None) -> str:
+        """A figure of a row as it is printed; without a column, its gates."""
+        return self.gates_text(row) if column is None else column.figure.text(row.figures.get(column.key))
+
+    def is_best(self, row: Row, column: Column | None) -> bool:
+        """Whether a row's figure is the best of a column, among models measured alike; without a column, its gates.
 
         Alike: on the same windows, by one protocol, and gates by one profile. Where all are equal as printed, none is.
         """
+        if row.kind != "run" or (column is not None and not column.figure.better):
+            return False
         alike = [
             r for r in self.rows if r.kind == "run" and (r.measured_on, r.protocol) == (row.measured_on, row.protocol)
         ]
-        if column == "passed":
-            alike = [r for r in alike if r.profile == row.profile]
-        values = {value: one.text(column) for one in alike if (value := getattr(one, column)) is not None}
-        return row.kind == "run" and len(set(values.values())) > 1 and row.text(column) == values[max(values)]
+        if column is None:
+            found = [(r.passed, self.text(r, None)) for r in alike if r.profile == row.profile]
+        else:
+            found = [(r.figures.get(column.key), self.text(r, column)) for r in alike]
+        values = {value: text for value, text in found if value is not None}
+        if len(set(values.values())) < 2:
+            return False
+        best = min(values) if column is not None and column.figure.better == "lower" else max(values)
+        return self.text(row, column) == values[best]
 
 
-def compare(runs: Iterable[Run], reported: Iterable[Variant] | None = None) -> Comparison:
+def compare(
+    runs: Iterable[Run], registry: Registry, reported: Iterable[Variant] | None = None, columns: str = ""
+) -> Comparison:
     """The comparison of runs; they are numbered by age among all of their folder, so that a number stays the run's.
 
     A run whose files cannot be read is a row that says why.
 
     Args:
         reported: variants whose published figures stand beside ours: below their runs, else in rows of their own.
-            A run that was evaluated by the protocol of 2025 as well has a row of that too.
+            A run that was evaluated by other protocols as well has a row of each.
+        columns: an expression: other columns than the default ones.
     """
-    ordered = sorted(runs, key=_age)
+    shown = columns_named(columns, registry)
+    ordered = sorted(runs, key=age)
     published = {variant.name: variant for variant in reported or () if variant.reported}
-    numbers = _numbers(ordered)
+    number_of = numbers(ordered)
     rows: list[Row] = []
     details: list[Details] = []
-    yardsticks: dict[tuple[Any, str], Row] = {}
+    yardsticks: dict[tuple[Any, ...], Row] = {}
     for run in reversed(ordered):
-        number = numbers[run.path]
+        number = number_of[run.path]
         if run.status == DAMAGED:
             rows.append(_damaged(number, run))
             continue
         try:
-            own = _rows(number, run, reported is not None)
+            own = _rows(number, run, shown, reported is not None)
             variant = published.get(run.record["name"])
-            told = details_of(number, run, own[0].model, own[0].status, variant.reported if variant else None)
-            measured = list(_yardsticks(run))
+            told = details_of(number, run, registry, own[0].model, own[0].status, variant.reported if variant else None)
+            measured = list(_yardsticks(run, shown))
         except UNREADABLE as problem:
             rows.append(_damaged(number, run.as_damaged(problem)))
             continue
         rows += own
         details.append(told)
         for row in measured:
-            yardsticks.setdefault((row.measured_on, row.model), row)  # of the newest evaluation on a corpus
+            yardsticks.setdefault((row.measured_on, row.model, row.profile), row)
         if variant:
-            rows.append(attrs.evolve(_reported(variant), approach=""))  # it stands in the run's row
+            rows.append(attrs.evolve(_reported(variant, shown), approach=""))  # it stands in the run's row
     names = {run.record["name"] for run in ordered}
-    rows += [_reported(variant) for name, variant in published.items() if name not in names]
-    return Comparison(tuple(rows), tuple(yardsticks.values()), tuple(details))
+    rows += [_reported(variant, shown) for name, variant in published.items() if name not in names]
+    return Comparison(tuple(rows), tuple(yardsticks.values()), tuple(details), shown)
 
 
-def _numbers(runs: Collection[Run]) -> dict[Path, int]:
-    """Each run's place by age among all of the folder that it is in."""
-    found: dict[Path, int] = {}
-    for folder in {run.path.parent for run in runs}:
-        given = [run for run in runs if run.path.parent == folder]
-        whole = len(given) == sum(1 for _ in folder.glob("*/run.json"))  # then there is nothing to read again
-        everyone = sorted(given if whole else listed_runs(folder), key=_age)
-        found |= {run.path: number for number, run in enumerate(everyone, 1)}
-    return found
-
-
-def _age(run: Run) -> tuple[str, str]:
-    return str(run.record.get("started") or run.path.name), run.path.name  # the name begins with the date
-
-
-def _rows(number: int, run: Run, reported: bool) -> list[Row]:
-    """A run's row, and that of its evaluation by the protocol of the published figures."""
-    rows = [_row(number, run, run.evaluation() or _last_validation(run))]
-    if reported and (old := run.evaluation(REPORTED_PROTOCOL)):
-        rows.append(attrs.evolve(rows[0], approach="", status="", outcome="", **_corpus(old), **_figures(old)))
+def _rows(number: int, run: Run, columns: Sequence[Column], reported: bool) -> list[Row]:
+    """A run's row, and those of its evaluations by other protocols."""
+    rows = [_row(number, run, columns)]
+    for protocol in run.protocols if reported else ():
+        if protocol != DEFAULT and (other := run.document_by(protocol)):
+            figures = {**_corpus(other), **_figures(other, columns)}
+            rows.append(attrs.evolve(rows[0], approach="", status="", outcome="", **figures))
     return rows
 
 
 def _damaged(number: int, run: Run) -> Row:
     """A row without figures."""
     return Row(
-        kind="run", number=number, model=str(run.record["name"]), run=run.path.name, date="", size=None, approach="",
-        status=status_text(run), outcome=run.status, **_corpus({}), **_figures({}),
+        kind="run", number=number, model=str(run.record["name"]), run=run.path.name, status=status_text(run),
+        outcome=run.status, **_BARE, **_corpus({}), **_figures({}, ()),
     )  # fmt: skip
 
 
-def _row(number: int, run: Run, evaluation: dict[str, Any]) -> Row:
-    record = run.record
-    parameters = record.get("parameters")
+def _row(number: int, run: Run, columns: Sequence[Column]) -> Row:
+    record, evaluation = run.record, run.document_by() or {}
+    variant, parameters = record.get("variant") or {}, record.get("parameters")
+    figures = _figures(evaluation, columns) if evaluation else {**_figures({}, ()), **_last_validation(run, columns)}
     return Row(
         kind="run",
         number=number,
-        model=(record.get("variant") or {}).get("title") or record["name"],
+        model=variant.get("title") or record["name"],
         run=run.path.name,
         date=record.get("started", "")[:16].replace("T", " "),
+        parameters=parameters,
         size=parameters and parameters * BYTES_A_PARAMETER / 2**20,
         approach=_approach(record),
+        loss=variant.get("loss", ""),
+        lr=variant.get("lr"),
+        epochs=variant.get("epochs"),
+        seed=record.get("seed"),
         status=status_text(run),
         outcome=status_text(run, brief=True),
-        **_figures(evaluation),
+        **figures,
         **_corpus(evaluation if "corpus" in evaluation else record),
     )
 
 
-def _reported(variant: Variant) -> Row:
+_BARE: dict[str, Any] = {
+    "date": "", "parameters": None, "size": None, "approach": "", "loss": "", "lr": None, "epochs": None, "seed": None,
+}  # fmt: skip
+"""What a row that is no run's says of how it was made."""
+
+
+def _reported(variant: Variant, columns: Sequence[Column]) -> Row:
     """The published figures of a variant, on the corpus and by the protocol of their authors."""
-    figures = variant.reported
-    assert figures is not None
-    passed, of = map(int, figures.gates.split("/")) if figures.gates else (None, None)
-    status = f"reported: {figures.note}" if figures.note else "reported"
-
-    def val(figure: Figure | None) -> float | None:
-        return figure.val if figure else None
-
-    return Row(
-        kind="reported",
-        number=None,
-        model=variant.title or variant.name,
-        run="",
-        date=variant.date,
-        size=None,
-        approach=approach(attrs.asdict(variant)),
-        val_cos=figures.val_cos,
-        margin=val(figures.margin),
-        r1=val(figures.r1),
-        r5=val(figures.r5),
-        passed=passed,
-        of=of,
-        status=status,
-        outcome=status,
-        protocol=figures.protocol,
-        profile="table",
-        corpus="that of the source",
-        measured_on=("", None),
-    )
+    published = variant.reported
+    assert published is not None
+    passed, of = map(int, published.gates.split("/")) if published.gates else (None, None)
+    status = f"reported: {published.note}" if published.note else "reported"
+    # the table's margin is that of a diagnostic, too, whose protocol stands beside it
+    known = {key.replace("margin_last", "margin"): one.val for key, one in published.figures().items()}
+    return Row(**{
+        **_BARE,
+        "kind": "reported",
+        "number": None,
+        "model": variant.title or variant.name,
+        "run": "",
+        "date": variant.date,
+        "approach": approach(attrs.asdict(variant)),
+        "figures": {column.key: known.get(column.declared.key) for column in columns},
+        "passed": passed,
+        "of": of,
+        "status": status,
+        "outcome": status,
+        "protocol": published.protocol,
+        "profile": "table",
+        "corpus": "that of the source",
+        "measured_on": ("", None),
+    })  # fmt: skip
 
 
 def _corpus(document: dict[str, Any]) -> dict[str, Any]:
@@ -231,50 +249,32 @@ def _corpus(document: dict[str, Any]) -> dict[str, Any]:
     return {"corpus": corpus.get("name", "?"), "measured_on": measured_on}
 
 
-def _figures(evaluation: dict[str, Any]) -> dict[str, Any]:
-    val = evaluation.get("splits", {}).get("val", {})
+def _figures(evaluation: Mapping[str, Any], columns: Iterable[Column]) -> dict[str, Any]:
     gates = evaluation.get("gates", {})
-
-    def value(*path: str) -> float | None:
-        node: Any = val
-        for key in path:
-            node = node.get(key, {})
-        return node.get("value")
-
     return {
-        "val_cos": value("cosine"),
-        "margin": value("A", "margin"),
-        "r1": value("B", "all", "r1"),
-        "r5": value("B", "all", "r5"),
+        "figures": {column.key: column.declared.value(evaluation, "val") for column in columns},
         "passed": gates.get("passed"),
         "of": gates.get("of"),
-        "protocol": evaluation.get("protocol", DEFAULT_PROTOCOL),
+        "protocol": evaluation.get("protocol", DEFAULT),
         "profile": gates.get("profile", ""),
     }
 
 
-def _last_validation(run: Run) -> dict[str, Any]:
+def _last_validation(run: Run, columns: Iterable[Column]) -> dict[str, Any]:
     """For a run that was not evaluated, what its best epoch was validated at."""
-    best = [epoch for epoch in run.epochs() if epoch.get("best")]
-    if not best:
-        return {}
-    figure = {key: {"value": best[-1][key]} for key in ("val_cos", "margin", "r1", "r5")}
-    val = {
-        "cosine": figure["val_cos"],
-        "A": {"margin": figure["margin"]},
-        "B": {"all": {"r1": figure["r1"], "r5": figure["r5"]}},
-    }
-    return {"splits": {"val": val}}
+    best = [epoch for epoch in run.epochs if epoch.get("best")]
+    return {"figures": {column.key: best[-1].get(column.key) if best else None for column in columns}}
 
 
-def _yardsticks(run: Run) -> Iterator[Row]:
+def _yardsticks(run: Run, columns: Sequence[Column]) -> Iterator[Row]:
     """The yardsticks beside a run's evaluation."""
-    evaluation = run.evaluation() or {}
+    evaluation = run.document_by() or {}
     for name, document in evaluation.get("yardsticks", {}).items():
-        figures = _figures({**document, "protocol": evaluation["protocol"]})
+        figures = _figures({**document, "protocol": evaluation["protocol"]}, columns)
+        about = {**_BARE, "approach": "yardstick"}
         yield Row(
-            kind="yardstick", number=None, model=name, run="", date="", size=None, approach="yardstick", status="",
-            outcome="", **_corpus(evaluation), **figures,
+            kind="yardstick", number=None, model=name, run="", status="", outcome="", **about, **_corpus(evaluation),
+            **figures,
         )  # fmt: skip
 
 

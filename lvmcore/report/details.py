@@ -3,22 +3,23 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import attrs
 
-from lvmcore.evaluation.figures import plain, rate, signed
-from lvmcore.report.format import TESTS, figure_label
+from lvmcore.evaluation.figures import Declared, plain, signed
+from lvmcore.registry import Registry
+from lvmcore.report.columns import checks_in, declared_in
 from lvmcore.runs.run import Run
-from lvmcore.variants.gates import by_figure, find_figure, parse_rule
-from lvmcore.variants.published import DIAGNOSTIC, Figure, Reported
+from lvmcore.variants.gates import by_figure, parse_rule
+from lvmcore.variants.published import DIAGNOSTIC, Reported
 
 BYTES_A_PARAMETER = 3 * 4
 """Size is that of a training checkpoint, as in the document: float32 weights and AdamW's two moments."""
 
 Interval = tuple[float, float]
-"""The ends of a 95 % interval."""
+"""The ends of an interval."""
 
 
 @attrs.frozen
@@ -26,51 +27,22 @@ class Target:
     """One figure that a gate is about, on both splits: as it is, as it should be, and whether it holds."""
 
     letter: str
+    test: str
+    """What the test is called."""
     figure: str
+    label: str
+    """The figure in words."""
     val: float | None
     ood: float | None
     wanted: str
     """The conditions of VAL and of OOD, one where they are the same."""
     holds: bool | None
     """None where it can't be measured."""
-    val_interval: Interval | None = None
-    ood_interval: Interval | None = None
-
-    @property
-    def test(self) -> str:
-        """What the test is called; nothing of a plugin's."""
-        return TESTS.get(self.letter, "")
-
-    @property
-    def label(self) -> str:
-        """The figure in words."""
-        return figure_label(self.figure)
-
-    @property
-    def val_text(self) -> str:
-        """The figure on VAL as it is printed, with its interval."""
-        return self._with_interval(self.val, self.val_interval)
-
-    @property
-    def ood_text(self) -> str:
-        """The figure on OOD as it is printed, with its interval."""
-        return self._with_interval(self.ood, self.ood_interval)
-
-    def _with_interval(self, value: float | None, interval: Interval | None) -> str:
-        if value is None or interval is None:
-            return self.text(value)
-        return f"{self.text(value)} [{self.text(interval[0])}, {self.text(interval[1])}]"
-
-    def text(self, value: float | None) -> str:
-        """A value of the figure as it is printed."""
-        if _is_rate(self.figure):
-            return rate(value)
-        unsigned = self.figure in ("score", "delta", "cosine") or "mrr" in self.figure
-        return plain(value) if unsigned else signed(value)
-
-
-def _is_rate(figure: str) -> bool:
-    return figure.endswith(("r1", "r5"))
+    val_interval: Interval | None
+    ood_interval: Interval | None
+    val_text: str
+    """The figure on VAL as it is printed, with its interval."""
+    ood_text: str
 
 
 @attrs.frozen
@@ -78,21 +50,14 @@ class Published:
     """A figure that was published for a run's variant, and the run's own by the same protocol."""
 
     figure: str
+    label: str
+    """The figure in words."""
     val: float | None
     ood: float | None
     published_val: float | None
     published_ood: float | None
-
-    @property
-    def label(self) -> str:
-        """The figure in words."""
-        return "rollout" if self.figure == "score" else figure_label(self.figure)
-
-    @property
-    def texts(self) -> list[str]:
-        """The four numbers as they are printed."""
-        form = signed if "margin" in self.figure else rate if _is_rate(self.figure) else plain
-        return [form(value) for value in (self.val, self.ood, self.published_val, self.published_ood)]
+    texts: tuple[str, str, str, str]
+    """The four numbers as they are printed."""
 
 
 @attrs.frozen(kw_only=True)
@@ -131,14 +96,16 @@ class Details:
         return self.parameters and self.parameters * BYTES_A_PARAMETER
 
 
-def details_of(number: int, run: Run, model: str, status: str, reported: Reported | None = None) -> Details:
+def details_of(
+    number: int, run: Run, registry: Registry, model: str, status: str, reported: Reported | None = None
+) -> Details:
     """Read a run's folder.
 
     Args:
         reported: the figures that were published for its variant.
     """
     record = run.record
-    evaluation = run.evaluation() or {}
+    evaluation = run.document_by() or {}
     gates = evaluation.get("gates") or {}
     return Details(
         number=number,
@@ -152,11 +119,11 @@ def details_of(number: int, run: Run, model: str, status: str, reported: Reporte
         settings=dict(_settings(record)),
         gates=f"{gates['profile']} {gates['passed']}/{gates['of']}" if gates else "",
         measured={s: found["windows"] for s, found in evaluation.get("splits", {}).items() if "windows" in found},
-        targets=tuple(_targets(gates.get("conditions", []), evaluation)),
+        targets=tuple(_targets(gates.get("conditions", []), evaluation, registry)),
         why=gates.get("why", {}),
-        events=tuple(_events(run.epochs(), record)),
+        events=tuple(_events(run.epochs, record)),
         served_at=tuple(run.served_at),
-        published=tuple(_published(run, reported)) if reported else (),
+        published=tuple(_published(run, reported, registry)) if reported else (),
         published_protocol=reported.protocol if reported else "",
     )
 
@@ -184,45 +151,57 @@ def _settings(record: dict[str, Any]) -> Iterator[tuple[str, str]]:
     yield "command", shlex.join(map(str, record.get("command") or ()))
 
 
-def _targets(conditions: Iterable[dict[str, Any]], evaluation: dict[str, Any]) -> Iterator[Target]:
+def _targets(conditions: list[dict[str, Any]], evaluation: Mapping[str, Any], registry: Registry) -> Iterator[Target]:
     """The conditions of each figure as one line."""
-
-    def interval(letter: str, name: str, split: str) -> Interval | None:
-        _, figure = find_figure(letter, name, split, evaluation)
-        return (figure["low"], figure["high"]) if figure and figure["low"] is not None else None
-
-    for (letter, figure), by_split in by_figure(conditions).items():
-        wanted = list(dict.fromkeys(_wanted(figure, one["condition"]) for one in by_split.values()))
-        outcomes = [one["holds"] for one in by_split.values()]
-        values = {split: one["value"] for split, one in by_split.items()}
+    if not conditions:
+        return
+    known = declared_in(evaluation, registry)
+    titles = {check.letter: check.title for check in checks_in(evaluation, registry)}
+    for key, by_split in by_figure(conditions).items():
+        one = known.get(key)
+        if one is None:
+            continue
+        wanted = list(dict.fromkeys(_wanted(one, condition["condition"]) for condition in by_split.values()))
+        outcomes = [condition["holds"] for condition in by_split.values()]
         holds = False if False in outcomes else None if None in outcomes else True
         first = "both" if "both" in by_split else "val"
-        ends = [interval(letter, figure, split) if split in by_split else None for split in (first, "ood")]
-        yield Target(letter, figure, values.get(first), values.get("ood"), " / ".join(wanted), holds, *ends)
+        val, ood = (one.find(evaluation, split) if split in by_split else None for split in (first, "ood"))
+        yield Target(
+            letter=one.letter,
+            test=titles.get(one.letter, ""),
+            figure=one.figure.name,
+            label=one.figure.label,
+            val=val["value"] if val else None,
+            ood=ood["value"] if ood else None,
+            wanted=" / ".join(wanted),
+            holds=holds,
+            val_interval=_ends(val),
+            ood_interval=_ends(ood),
+            val_text=one.figure.interval(val),
+            ood_text=one.figure.interval(ood),
+        )
 
 
-def _wanted(figure: str, condition: str) -> str:
+def _ends(found: Mapping[str, Any] | None) -> Interval | None:
+    return (found["low"], found["high"]) if found and found["low"] is not None else None
+
+
+def _wanted(one: Declared, condition: str) -> str:
     """A condition as it is printed: a rate's in per cent, as the rate."""
     rule = parse_rule(condition)
-    return f"{rule.sign} {rule.threshold:.0%}" if _is_rate(figure) and rule.sign in (">=", "<=") else condition
+    return f"{rule.sign} {rule.threshold:.0%}" if one.figure.is_rate and rule.sign in (">=", "<=") else condition
 
 
-def _published(run: Run, reported: Reported) -> Iterator[Published]:
-    """Cosine, margin, R@1, R@5 and rollout, those of them that were published."""
-    own = run.evaluation() if reported.protocol == DIAGNOSTIC else run.evaluation(reported.protocol)
-    margin = "margin_last" if reported.protocol == DIAGNOSTIC else "margin"
-    for letter, figure, theirs in (
-        ("A", "cosine", Figure(reported.val_cos)),
-        ("A", margin, reported.margin),
-        ("B", "all.r1", reported.r1),
-        ("B", "all.r5", reported.r5),
-        ("D", "score", reported.d),
-    ):
-        if theirs is None or (theirs.val is None and theirs.ood is None):
-            continue
-        found = [find_figure(letter, figure, split, own)[1] if own else None for split in ("val", "ood")]
-        val, ood = (one["value"] if one else None for one in found)
-        yield Published(figure, val, ood, theirs.val, theirs.ood)
+def _published(run: Run, reported: Reported, registry: Registry) -> Iterator[Published]:
+    """What was published, beside the run's own figures by the same protocol."""
+    own = (run.document_by() if reported.protocol == DIAGNOSTIC else run.document_by(reported.protocol)) or {}
+    known = declared_in(own, registry)
+    for key, theirs in reported.figures().items():
+        one = known[key]
+        val, ood = (one.value(own, split) for split in ("val", "ood"))
+        numbers = (val, ood, theirs.val, theirs.ood)
+        texts = tuple(one.figure.text(number) for number in numbers)
+        yield Published(one.figure.name, one.figure.label, *numbers, texts)  # pyright: ignore[reportArgumentType]
 
 
 def _events(epochs: list[dict[str, Any]], record: dict[str, Any]) -> Iterator[tuple[int, str]]:
@@ -242,10 +221,10 @@ def _events(epochs: list[dict[str, Any]], record: dict[str, Any]) -> Iterator[tu
             ended = [label for label in _acting(before) if label not in terms]
             yield from ((number, f"{label} acts no longer") for label in ended)
             if begun:
-                yield number, f"{', '.join(begun)} from here on: {_figures(before)} → {_figures(epoch)}"
+                yield number, f"{', '.join(begun)} from here on: {reached(before)} → {reached(epoch)}"
         yield from ((number, text) for text in epoch.get("events", ()))
         if number == best.get("epoch"):
-            yield number, f"best weights by {best['metric']}: {_figures(epoch)}"
+            yield number, f"best weights by {best['metric']}: {reached(epoch)}"
         before = epoch
 
 
@@ -254,5 +233,6 @@ def _acting(epoch: dict[str, Any]) -> list[str]:
     return [*epoch.get("terms", ()), *(label for label, value in epoch.get("inputs", {}).items() if value)]
 
 
-def _figures(epoch: dict[str, Any]) -> str:
+def reached(epoch: dict[str, Any]) -> str:
+    """What an epoch was validated at, in words."""
     return f"val cosine {plain(epoch['val_cos'])}, margin {signed(epoch['margin'])}"

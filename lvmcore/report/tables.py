@@ -8,11 +8,17 @@ from rich import box
 from rich.console import Console, ConsoleOptions, RenderResult
 from rich.measure import Measurement
 from rich.table import Table
+from rich.text import Text
 
 LEAST = 26
 """Columns that a text needs to be read; below that it had better stand elsewhere."""
 
 UNBOUNDED = 10_000
+
+
+def note(said: str) -> Text:
+    """What one may not have meant, or should be careful about."""
+    return Text.assemble(("note:", "yellow"), f" {said}")
 
 
 def new_table(title: str | None = None) -> Table:

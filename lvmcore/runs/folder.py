@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from pathlib import Path
 
 from lvmcore.errors import LvmError, nearest
@@ -26,16 +26,35 @@ def listed_runs(root: Path) -> Iterator[Run]:
     """
     require_folder(root)
     for file in sorted(root.glob("*/run.json")):
-        run = Run(file.parent, {"name": file.parent.name})
-        try:
-            run = Run.open(file.parent)
-            run.epochs()
-            run.evaluation()
-            if not all(isinstance(run.record.get(key) or {}, dict) for key in ("corpus", "variant", "recipe")):
-                raise LvmError("corpus, variant and recipe are no tables", where="run.json")
-        except LvmError as problem:
-            run = run.as_damaged(problem)
-        yield run
+        yield _listed(file.parent)
+
+
+def _listed(folder: Path) -> Run:
+    run = Run(folder, {"name": folder.name})
+    try:
+        run = Run.open(folder)
+        _ = run.epochs, run.document_by()
+        if not all(isinstance(run.record.get(key) or {}, dict) for key in ("corpus", "variant", "recipe")):
+            raise LvmError("corpus, variant and recipe are no tables", where="run.json")
+    except LvmError as problem:
+        run = run.as_damaged(problem)
+    return run
+
+
+def age(run: Run) -> tuple[str, str]:
+    """What runs are sorted by, the oldest first."""
+    return str(run.record.get("started") or run.path.name), run.path.name  # the name begins with the date
+
+
+def numbers(runs: Collection[Run]) -> dict[Path, int]:
+    """Each run's number: its place by age among all of the folder that it is in; the oldest is 1."""
+    found: dict[Path, int] = {}
+    for folder in {run.path.parent for run in runs}:
+        given = [run for run in runs if run.path.parent == folder]
+        whole = len(given) == sum(1 for _ in folder.glob("*/run.json"))  # then there is nothing to read again
+        everyone = sorted(given if whole else listed_runs(folder), key=age)
+        found |= {run.path: number for number, run in enumerate(everyone, 1)}
+    return found
 
 
 def require_folder(root: Path) -> None:
@@ -44,8 +63,41 @@ def require_folder(root: Path) -> None:
         raise LvmError("it is no folder of runs", where=str(root), fix="--runs DIR")
 
 
+def find_listed(text: str, root: Path, tell: Callable[[str], None] = lambda said: None) -> Run:
+    """A run as the listings show it: by what `find_run` knows, and a damaged one by its folder.
+
+    Raises:
+        LvmError: no such run, or several.
+    """
+    for folder in (Path(text), root / text):
+        if (folder / "run.json").is_file():
+            return _listed(folder)
+    return find_run(text, root, tell)
+
+
+def matches(
+    run: Run,
+    *,
+    status: str | None = None,
+    variant: str | None = None,
+    corpus: str | None = None,
+    tag: str | None = None,
+) -> bool:
+    """Whether a run is what is looked for; what is None is not looked at."""
+    record = run.record
+    held = (
+        (status, [record["status"]]),
+        (variant, [(record.get("variant") or {}).get("name", record["name"])]),
+        (corpus, [(record.get("corpus") or {}).get("name")]),
+        (tag, record.get("tags") or []),
+    )
+    return all(wanted is None or wanted in found for wanted, found in held)
+
+
 def find_run(text: str, root: Path, tell: Callable[[str], None] = lambda said: None) -> Run:
-    """A run by its folder, its name (the newest of several), the id at the folder's end, or `latest`.
+    """A run by its folder, its name (the newest of several), the id at the folder's end, its number, or `latest`.
+
+    What is none of these may be a part of a folder's name.
 
     Args:
         tell: is told which run was taken, where several have the name.
@@ -66,6 +118,8 @@ def find_run(text: str, root: Path, tell: Callable[[str], None] = lambda said: N
             tell(f"of {len(named)} runs '{text}', the newest: {newest.path.name}")
         return newest
     found = found or [run for run in runs if run.path.name.endswith(f"-{text}")]
+    if not found and text.isdecimal():
+        found = [Run.open(path) for path, number in numbers(list(listed_runs(root))).items() if number == int(text)]
     found = found or [run for run in runs if text in run.path.name]
     if len(found) == 1:
         return found[0]

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
 import platform
 import secrets
+import shutil
 import sys
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
@@ -12,16 +14,16 @@ from pathlib import Path
 from typing import Any, Self
 
 from lvmcore.errors import LvmError, MachineError
-from lvmcore.files import to_json, write_whole
+from lvmcore.evaluation.document import Evaluation
+from lvmcore.evaluation.protocols import DEFAULT
+from lvmcore.files import json_lines, to_json, write_whole
 from lvmcore.runs.locks import is_held, take
 from lvmcore.runs.serving import served_at
 
 SCHEMA = 1
 DAMAGED = "damaged"
 """The status that the listings show of a folder whose files cannot be read; it is never written."""
-
-DEFAULT_PROTOCOL = "5cat"
-"""The protocol whose figures a run is known by: those of evaluation.json."""
+STATUSES = ("running", "finished", "collapsed", "gate-failed", "interrupted", "failed", DAMAGED)
 
 
 class Run:
@@ -95,15 +97,16 @@ class Run:
         lines = [to_json(record, indent=None) + "\n" for record in records]
         write_whole(self.path / "epochs.jsonl", "".join(lines))
 
+    @property
     def epochs(self) -> list[dict[str, Any]]:
-        """The records of the epochs so far."""
+        """The records of the epochs so far, as plain data."""
         return self._json_lines("epochs.jsonl")
 
     def write_evaluation(self, document: dict[str, Any]) -> None:
         write_whole(self.path / _evaluation_file(document["protocol"]), to_json(document))
         self._evaluations.pop(document["protocol"], None)
 
-    def evaluation(self, protocol: str = DEFAULT_PROTOCOL) -> dict[str, Any] | None:
+    def document_by(self, protocol: str = DEFAULT) -> dict[str, Any] | None:
         """The evaluation document, if the run was evaluated by this protocol."""
         if protocol not in self._evaluations:  # a large document, which a listing asks for several times
             for found in self._json_lines(_evaluation_file(protocol), whole=True):
@@ -111,9 +114,31 @@ class Run:
         return self._evaluations.get(protocol)
 
     @property
+    def protocols(self) -> list[str]:
+        """The protocols that the run was evaluated by."""
+        files = sorted(self.path.glob("evaluation*.json"))
+        return [file.stem.removeprefix("evaluation-") if "-" in file.stem else DEFAULT for file in files]
+
+    @property
+    def evaluation(self) -> Evaluation | None:
+        """Its evaluation by the default protocol: `run.evaluation["val"]["A"]["margin"].value`."""
+        return self.evaluation_by(DEFAULT)
+
+    def evaluation_by(self, protocol: str) -> Evaluation | None:
+        """Its evaluation by a protocol, if there is one."""
+        document = self.document_by(protocol)
+        return Evaluation(document) if document else None
+
+    def figures(self, protocol: str = DEFAULT) -> list[dict[str, Any]]:
+        """Every figure of an evaluation as a row of plain data, ready for a data frame; none where it was not made."""
+        evaluation = self.evaluation_by(protocol)
+        about = {"run": self.path.name, "variant": self.record["name"], "seed": self.record.get("seed")}
+        return [about | row for row in evaluation.figures()] if evaluation else []
+
+    @property
     def epochs_done(self) -> int:
         """How many epochs are written; none of a damaged run."""
-        return 0 if self.status == DAMAGED else len(self.epochs())
+        return 0 if self.status == DAMAGED else len(self.epochs)
 
     def as_damaged(self, problem: Exception) -> Run:
         """The run as the listings show it when its files cannot be read."""
@@ -125,23 +150,50 @@ class Run:
 
     def document(self) -> dict[str, Any]:
         """`run.json` with the path and the evaluation: what `lvm run --json` prints."""
-        return {**self.record, "path": str(self.path), "evaluation": self.evaluation()}
+        return {**self.record, "path": str(self.path), "evaluation": self.document_by()}
 
     def lock(self) -> None:
-        """Hold the folder until this process ends."""
+        """Hold the folder until it is released, or this process ends."""
         self._lock = take(self.path / ".lock")
         if self._lock is None:
             raise LvmError("another process is working on this run", where=str(self.path))
+
+    def release(self) -> None:
+        """Let go of the folder: nothing is trained in it any more."""
+        if self._lock is not None:
+            os.close(self._lock)
+            self._lock = None
 
     def is_held(self) -> bool:
         """Whether a living process holds the folder."""
         return is_held(self.path / ".lock")
 
-    def discard(self) -> None:
-        """Remove a folder in which nothing was trained."""
-        for file in (*self.path.glob("*"), self.path / ".lock"):
-            file.unlink(missing_ok=True)
-        self.path.rmdir()
+    def require_idle(self) -> None:
+        """See that no other process works on the run, and none serves it.
+
+        Raises:
+            LvmError: one does.
+        """
+        if self._lock is None and self.is_held():
+            raise LvmError("another process is working on this run", where=str(self.path), fix="let it end, or end it")
+        if served := self.served_at:
+            where = str(self.path)
+            raise LvmError(f"the run is served at {', '.join(served)}", where=where, fix="end lvm serve first")
+
+    def delete(self) -> None:
+        """Remove the folder with all that is in it.
+
+        Raises:
+            LvmError: another process works on it, or serves it.
+        """
+        self.require_idle()
+        try:
+            shutil.rmtree(self.path)
+        except OSError as problem:
+            raise MachineError(
+                f"the run's folder cannot be removed: {problem.strerror or problem}", where=str(self.path)
+            ) from None
+        self.release()
 
     def _json_lines(self, name: str, *, whole: bool = False) -> list[dict[str, Any]]:
         file = self.path / name
@@ -149,7 +201,7 @@ class Run:
             return []
         try:
             text = file.read_text("utf-8")
-            found = [json.loads(part) for part in ([text] if whole else text.splitlines())]
+            found = [json.loads(text)] if whole else json_lines(text)
         except (OSError, ValueError) as problem:
             raise LvmError(f"the file cannot be read: {problem}", where=str(file)) from None
         if not all(isinstance(part, dict) for part in found):
@@ -158,7 +210,7 @@ class Run:
 
 
 def _evaluation_file(protocol: str) -> str:
-    return "evaluation.json" if protocol == DEFAULT_PROTOCOL else f"evaluation-{protocol}.json"
+    return "evaluation.json" if protocol == DEFAULT else f"evaluation-{protocol}.json"
 
 
 def versions() -> dict[str, str]:
@@ -174,4 +226,6 @@ def versions() -> dict[str, str]:
 
 def command_line() -> list[str]:
     """The command as it was typed."""
-    return [Path(sys.argv[0]).name, *sys.argv[1:]]
+    program = Path(sys.argv[0])
+    module = program.name == "__main__.py"  # python puts the file there in place of -m and the package
+    return [*(("python", "-m", program.parent.name) if module else (program.name,)), *sys.argv[1:]]

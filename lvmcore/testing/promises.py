@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable, Iterator
 from importlib import import_module
+from pkgutil import iter_modules
 from typing import Any
 
 import attrs
@@ -12,14 +13,13 @@ import attrs
 from lvmcore.components import options, summary
 from lvmcore.errors import LvmError
 from lvmcore.expression import Term
+from lvmcore.hookspecs import KINDS
 from lvmcore.plugins import Plugin
-from lvmcore.registry import KINDS, Registered, Registry
+from lvmcore.registry import Registered, Registry
+from lvmcore.testing import kinds
 
 ANY, PLUGIN = "component", "plugin"
 """Kinds of promise besides the kinds of components: what every component keeps, and what the plugin itself does."""
-
-MODULES = ("anything", "architectures", "losses", "inputs", "samplers", "schedules")
-MODULES += ("predictors", "corpora", "checks", "reports")
 
 
 class Broken(AssertionError):  # noqa: N818 – as in `raise Broken`
@@ -41,9 +41,13 @@ class Subject:
     found: Registered | None = None
 
     @property
-    def component(self) -> type:
+    def registered(self) -> Registered:
         assert self.found is not None
-        return self.found.component
+        return self.found
+
+    @property
+    def component(self) -> type:
+        return self.registered.component
 
     @property
     def kind(self) -> str:
@@ -112,8 +116,8 @@ def promise(kind: str) -> Callable[[Callable[[Subject], None]], Callable[[Subjec
 
 def promises() -> list[Promise]:
     """Every promise of every kind."""
-    for module in MODULES:
-        import_module(f"lvmcore.testing.kinds.{module}")
+    for module in iter_modules(kinds.__path__, f"{kinds.__name__}."):
+        import_module(module.name)
     return list(PROMISES)
 
 
@@ -145,8 +149,8 @@ def cases(plugins: list[Plugin], registry: Registry) -> list[Case]:
     for plugin in plugins:
         own = [Subject(plugin, registry, one) for one in found if one.plugin is plugin]
         for subject in (Subject(plugin, registry), *own):
-            kinds = (PLUGIN,) if subject.found is None else (ANY, subject.kind)
-            cases += [Case(subject, held) for held in promises() if held.kind in kinds]
+            concerned = (PLUGIN,) if subject.found is None else (ANY, subject.kind)
+            cases += [Case(subject, held) for held in promises() if held.kind in concerned]
     return cases
 
 

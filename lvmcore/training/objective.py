@@ -9,9 +9,9 @@ import torch
 from torch import Tensor, nn
 
 from lvmcore.errors import LvmError
-from lvmcore.expression import Term, parse
+from lvmcore.expression import parse
 from lvmcore.registry import Registry
-from lvmcore.timing import LossSchedule
+from lvmcore.timing import LossTiming
 from lvmcore.training.step import Step
 
 Loss = Callable[[Step], Tensor]
@@ -23,7 +23,7 @@ class WeightedLoss:
 
     label: str
     loss: Loss
-    schedule: LossSchedule
+    timing: LossTiming
 
 
 @attrs.frozen(eq=False)
@@ -43,16 +43,17 @@ class Objective:
         self.terms = tuple(terms)
         if not self.terms:
             raise LvmError("the objective has no loss", expected="such as mse+dir:0.002", fix="lvm list losses")
-        if self.terms[0].schedule.share is not None:
+        if self.terms[0].timing.share is not None:
             raise LvmError("the first term has no other to share with", where=self.terms[0].label)
 
     @classmethod
     def of(cls, text: str, registry: Registry) -> Objective:
         """Build from an expression; a loss that stands twice is `roll` and `roll#2`."""
         expression = parse(text)
+        made = [registry.resolve("loss", term) for term in expression.terms]
         return cls(
-            WeightedLoss(label, _component(term, registry).build(), LossSchedule.of(term))
-            for label, term in zip(expression.labels, expression.terms, strict=True)
+            WeightedLoss(label, one.component.build(), one.shared)
+            for label, one in zip(expression.labels, made, strict=True)
         )
 
     def active(self, epoch: int) -> list[WeightedLoss]:
@@ -61,11 +62,11 @@ class Objective:
         Raises:
             LvmError: there is none, or one that shares with the first term, which does not act.
         """
-        acting = [term for term in self.terms if term.schedule.strength(epoch) > 0]
+        acting = [term for term in self.terms if term.timing.strength(epoch) > 0]
         if not acting:
             raise LvmError(f"no loss acts at epoch {epoch}", expected="at least one term without start or stop")
         for term in acting:
-            if term.schedule.share is not None and acting[0] is not self.terms[0]:
+            if term.timing.share is not None and acting[0] is not self.terms[0]:
                 raise LvmError(
                     f"'{term.label}' shares with '{self.terms[0].label}', which does not act at epoch {epoch}",
                     expected="a first term that acts whenever a share does",
@@ -87,17 +88,12 @@ class Objective:
                     f"loss '{term.label}' gave {given}",
                     expected="a scalar tensor, such as a mean",
                 )
-            strength = term.schedule.strength(step.epoch)
-            held = term.schedule.share is not None
+            strength = term.timing.strength(step.epoch)
+            held = term.timing.share is not None
             weighted = raw * (_share(strength, raw, next(iter(values.values()))) if held else strength)
             values[term.label] = Value(raw, weighted, strength)
             step.terms[term.label] = raw.detach()
         return values
-
-
-def _component(term: Term, registry: Registry):
-    own = attrs.evolve(term, value=None)
-    return registry.make("loss", own, without=LossSchedule.names())
 
 
 def _share(share: float, raw: Tensor, first: Value) -> Tensor:

@@ -1,8 +1,8 @@
-"""The stages of a run, resolved before its first epoch."""
+"""The stages of a run on its corpus, prepared before its first epoch."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import attrs
 import torch
@@ -11,10 +11,9 @@ from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler
 
 from lvmcore.data.windows import Windows
-from lvmcore.expression import parse_one
-from lvmcore.registry import Registry
 from lvmcore.training.objective import Objective
-from lvmcore.variants.variant import SettledStage, Variant
+from lvmcore.training.validation import ResolvedStage
+from lvmcore.variants.variant import SettledStage
 
 Sampler = Callable[[int, torch.Generator], Tensor]
 """(epoch, generator) → the windows of the epoch in training order (W',)."""
@@ -42,30 +41,30 @@ class PreparedStage:
     """Begins the learning rate's course; None where that of the stage before goes on."""
 
 
-def prepare(variant: Variant, windows: Windows, registry: Registry, seed: int) -> list[PreparedStage]:
-    """Make what every stage names, so that a mistake in the last is found before the first epoch.
+def prepare(resolved: Sequence[ResolvedStage], windows: Windows, seed: int) -> list[PreparedStage]:
+    """Build samplers and schedules on the training windows, and see that a loss acts in every epoch of every stage.
 
     Raises:
-        LvmError: something that is unknown or out of range; an epoch in which no loss acts.
+        LvmError: a sampler that keeps no window; an epoch in which no loss acts.
     """
-    plan = variant.plan
-    objectives = [Objective.of(stage.loss, registry) for stage in plan]
-    samplers = [registry.make("sampler", parse_one(stage.sampler)).build(windows) for stage in plan]
-    schedules = [registry.make("schedule", parse_one(stage.schedule)) if stage.schedule else None for stage in plan]
+    samplers = [one.sampler.build(windows) for one in resolved]
     steps, epoch = [], 0
-    for stage, objective, sampler in zip(plan, objectives, samplers, strict=True):
-        steps.append(-(-len(sampler(epoch + 1, generator_of(seed, epoch + 1))) // stage.batch_size))
-        for _ in range(stage.epochs):
-            objective.active(epoch := epoch + 1)
-    lengths = [stage.epochs * count for stage, count in zip(plan, steps, strict=True)]
+    for one, sampler in zip(resolved, samplers, strict=True):
+        steps.append(-(-len(sampler(epoch + 1, generator_of(seed, epoch + 1))) // one.stage.batch_size))
+        for _ in range(one.stage.epochs):
+            one.objective.active(epoch := epoch + 1)
+    lengths = [one.stage.epochs * count for one, count in zip(resolved, steps, strict=True)]
 
     def begin(number: int) -> BeginSchedule | None:
         """A schedule runs until the next one begins, or to the end."""
-        schedule = schedules[number]
+        schedule = resolved[number].schedule
         if schedule is None:
             return None
-        end = next((i for i in range(number + 1, len(plan)) if schedules[i] is not None), len(plan))
+        end = next((i for i in range(number + 1, len(resolved)) if resolved[i].schedule is not None), len(resolved))
         total = sum(lengths[number:end])
         return lambda optimizer, done: schedule.build(optimizer, max(total - done, 1), steps[number])
 
-    return [PreparedStage(plan[i], objectives[i], samplers[i], steps[i], begin(i)) for i in range(len(plan))]
+    return [
+        PreparedStage(one.stage, one.objective, sampler, count, begin(number))
+        for number, (one, sampler, count) in enumerate(zip(resolved, samplers, steps, strict=True))
+    ]

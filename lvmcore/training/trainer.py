@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import attrs
 import torch
 from torch import Tensor, nn
+from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler, ReduceLROnPlateau
 
 from lvmcore.checkpoint import load_model, save_model
 from lvmcore.data.corpus import Corpus
 from lvmcore.data.windows import Batch
 from lvmcore.device import autocast
+from lvmcore.evaluation.checks import best_by, watched
 from lvmcore.evaluation.measurement import validate
+from lvmcore.expression import parse_one
+from lvmcore.listeners import Listeners
 from lvmcore.model import LatentVectorModel, build_model, rebuilt, restore
 from lvmcore.registry import Registry
 from lvmcore.runs.run import Run
@@ -24,9 +28,9 @@ from lvmcore.training.epoch import EpochRecord
 from lvmcore.training.objective import Value, gradient_norms, total
 from lvmcore.training.stages import BeginSchedule, PreparedStage, generator_of, prepare
 from lvmcore.training.step import Step
-from lvmcore.variants.variant import BEST, SettledStage, Variant
+from lvmcore.training.validation import ResolvedStage
+from lvmcore.variants.variant import SettledStage, Variant
 
-CONTEXT = 5
 PROBES = 2
 """Steps of an epoch at which each term's gradient is measured, which costs a backward pass a term."""
 
@@ -62,26 +66,31 @@ class Trainer:
     def __init__(
         self,
         variant: Variant,
+        stages: Sequence[ResolvedStage],
         corpus: Corpus,
         registry: Registry,
         run: Run,
         conditions: Conditions,
         gate: StageGate,
+        listeners: Listeners,
     ) -> None:
         self.variant, self.corpus, self.registry, self.run = variant, corpus, registry, run
         self.conditions, self.gate = conditions, gate
-        self.tell = registry.plugins.listeners.tell
-        torch.manual_seed(conditions.seed)
-        self.train_windows = corpus.windows("train", CONTEXT).require("training")
-        self.val_windows = corpus.windows("val", CONTEXT).require("validation")
-        self.stages = prepare(variant, self.train_windows, registry, conditions.seed)
-        self.recipe = variant.plan[0].recipe
-        self.model = build_model(*self.recipe, corpus.dim, CONTEXT, registry, conditions.size)
-        for stage in variant.plan[1:]:
-            self._rebuilt(stage)
-        self.optimizer = torch.optim.AdamW(
-            self.model.parameters(), lr=variant.lr, weight_decay=variant.weight_decay, fused=True
-        )
+        self.tell = listeners.tell
+        self.train_windows = corpus.windows("train", variant.context).require("training")
+        self.val_windows = corpus.windows("val", variant.context).require("validation")
+        self.stages = prepare(stages, self.train_windows, conditions.seed)
+        self.recipe = self.stages[0].stage.recipe
+        self.watched, self.better = watched(registry, variant.context), best_by(registry)
+        # nothing that is drawn in between, here or elsewhere, changes what this run draws
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(conditions.seed)
+            self.model = build_model(*self.recipe, corpus.dim, variant.context, registry, conditions.size)
+            self.random = torch.get_rng_state()
+        for prepared in self.stages[1:]:
+            self._rebuilt(prepared.stage)
+        optimizer = registry.make("optimizer", parse_one(variant.optimizer))
+        self.optimizer: Optimizer = optimizer.build(self.model.parameters(), variant.lr, variant.weight_decay)
         self.schedule: LRScheduler
         self.course: BeginSchedule
         self.course_lr, self.course_steps = variant.lr, 0
@@ -91,18 +100,25 @@ class Trainer:
         self.watch = CollapseWatch()
 
     def train(self) -> Outcome:
-        """Every stage in turn."""
+        """Every stage in turn, on random numbers of the run's own."""
+        with torch.random.fork_rng(devices=[]):
+            torch.set_rng_state(self.random)
+            return self._train()
+
+    def _train(self) -> Outcome:
         self.tell("lvm_run_started", run=self.run)
         status, reason = "finished", ""
         for prepared in self.stages:
             self._begin(prepared)
             stage = prepared.stage
             status, reason = self._stage(stage)
-            best = self._best_model()
-            if status == "finished" and stage.gates and best and (why := self.gate(best, stage.gates)):
+            judged = self._best_model() if status == "finished" and stage.gates else None
+            if judged and stage.gates and (why := self.gate(judged, stage.gates)):
                 status, reason = "gate-failed", f"stage {stage.name}: {why}"
             if status != "finished":
                 break
+        if status == "stopped early":  # that is an end as good as the last epoch
+            status = "finished"
         return Outcome(status, reason, self._best_model())
 
     def _begin(self, prepared: PreparedStage) -> None:
@@ -145,6 +161,9 @@ class Trainer:
                 return "collapsed", collapse
             if collapse and self.conditions.on_collapse == "rollback":
                 self._roll_back()
+            since = self.epoch - self.best.get("epoch", 0)
+            if self.variant.patience and since >= self.variant.patience:
+                return "stopped early", f"no better {self.variant.best} in {since} epochs"
         return "finished", ""
 
     def _epoch(self, record: EpochRecord) -> dict[str, Any]:
@@ -167,7 +186,7 @@ class Trainer:
             terms = {label: value.weighted.detach() for label, value in values.items()}
             self.tell("lvm_step_finished", run=self.run, step=number + 1, terms=terms)
         record.seconds = time.perf_counter() - began
-        validation = validate(self._predict, self.val_windows)
+        validation = validate(self._predict, self.val_windows, self.watched)
         if isinstance(self.schedule, ReduceLROnPlateau):
             before = self.optimizer.param_groups[0]["lr"]
             self.schedule.step(validation["val_loss"])
@@ -207,7 +226,7 @@ class Trainer:
         new, old = record[self.variant.best], self.best.get("value")
         if new is None or new != new:
             return False
-        return old is None or (new > old if BEST[self.variant.best] else new < old)
+        return old is None or (new > old if self.better[self.variant.best] else new < old)
 
     def _keep(self, record: dict[str, Any]) -> None:
         """These are the best weights so far: write them."""

@@ -1,101 +1,165 @@
-"""Whether what a variant names is there: components, their options, gate profiles."""
+"""Whether what a variant names is there and fits, and all of it made: once, before a run or a check."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator
+from functools import cache
+from typing import Any
 
+import attrs
 import torch
 
-from lvmcore.errors import LvmError
+from lvmcore.errors import LvmError, unknown
+from lvmcore.evaluation.checks import best_by
 from lvmcore.expression import parse, parse_one
 from lvmcore.model import build_model, rebuilt
 from lvmcore.registry import Registry
-from lvmcore.timing import Schedule
+from lvmcore.timing import Timing
 from lvmcore.training.objective import Objective
 from lvmcore.variants.catalogue import Catalogue
-from lvmcore.variants.variant import Variant
+from lvmcore.variants.published import DIAGNOSTIC
+from lvmcore.variants.variant import SettledStage, Variant
 
-CONTEXT, DIM = 5, 16
-"""A small shape to build models for."""
+DIM = 16
+"""The width of the small models that are built to see whether they can be."""
 
 
-def mistakes(
-    variant: Variant, registry: Registry, catalogue: Catalogue, without: Collection[str] = ()
-) -> Iterator[LvmError]:
-    """What is wrong with a variant, each with the file and the key that it stands at.
+@attrs.frozen(eq=False)
+class ResolvedStage:
+    """A stage with the components that it names."""
 
-    Names and options first; where these are right, whether its models can be built, and whether a loss acts in every
-    epoch.
+    stage: SettledStage
+    objective: Objective
+    inputs: dict[str, Timing]
+    """When each input acts, by label."""
+    sampler: Any
+    schedule: Any
+    """None where that of the stage before goes on."""
+
+    def acting(self, epoch: int) -> dict[str, bool]:
+        """Which losses and inputs act at an epoch."""
+        losses = {term.label: term.timing.strength(epoch) > 0 for term in self.objective.terms}
+        return losses | {label: timing.factor(epoch) > 0 for label, timing in self.inputs.items()}
+
+
+@attrs.frozen(eq=False)
+class Resolved:
+    """A variant with all that it names made, or what is wrong with it."""
+
+    stages: tuple[ResolvedStage, ...] = ()
+    mistakes: tuple[LvmError, ...] = ()
+
+    @property
+    def idle(self) -> list[str]:
+        """Losses and inputs that act in no epoch, as where `--epochs` ends the run before they start."""
+        acts: dict[str, bool] = {}
+        epoch = 0
+        for one in self.stages:
+            for _ in range(one.stage.epochs):
+                epoch += 1
+                for label, acting in one.acting(epoch).items():
+                    acts[label] = acts.get(label, False) or acting
+        return [label for label, acting in acts.items() if not acting]
+
+
+def resolve(variant: Variant, registry: Registry, catalogue: Catalogue, changed: Collection[str] = ()) -> Resolved:
+    """Make what every stage of a variant names, each thing once; mistakes are told with their file and key.
 
     Args:
-        without: keys that are not looked at, since the command line has set them.
+        changed: keys that the command line has set: their mistakes are told without a file.
     """
 
-    def terms(kind: str, text: str, schedule: frozenset[str] = frozenset()) -> None:
-        for term in parse(text).terms:
-            registry.make(kind, term, without=schedule)
-            if schedule:
-                Schedule.of(term)
+    @cache
+    def made(key: str, text: str) -> Any:
+        return _MAKERS[key](text, registry)
 
-    checks: dict[str, Callable[[str], object]] = {
-        "arch": lambda text: terms("architecture", text),
-        "loss": lambda text: Objective.of(text, registry),
-        "inputs": lambda text: terms("input", text, Schedule.names()),
-        "sampler": lambda text: registry.make("sampler", parse_one(text)),
-        "schedule": lambda text: registry.make("schedule", parse_one(text)),
-        "gates": catalogue.profile,
-    }
-    place = f"variants.{variant.name}"
     file = catalogue.origins.get(("variants", variant.name), "")
-    named = False
-    parts = [(place, variant), *((f"{place}.stages.{stage.name}", stage) for stage in variant.stages)]
-    for where, part in parts:
-        for key, check in checks.items():
-            text = getattr(part, key)
-            if not text or (part is variant and key in without):
+    place = f"variants.{variant.name}"
+    mistakes: list[LvmError] = []
+    told: set[tuple[str, str]] = set()
+    for where, part in [(place, variant), *((f"{place}.stages.{stage.name}", stage) for stage in variant.stages)]:
+        for key in (*_MAKERS, "gates"):
+            text = getattr(part, key, None)
+            if text is None or (key, text) in told:
                 continue
             try:
-                check(text)
+                catalogue.profile(text) if key == "gates" else made(key, text)
             except LvmError as problem:
-                problem.where = f"{where}.{key}, '{text}'" + (f", in {file}" if file else "")
-                named = True
-                yield problem
-    if named or without:  # what the command line changed is told when it is built
-        return
+                told.add((key, text))
+                if not (part is variant and key in changed):
+                    problem.where = f"{where}.{key}, '{text}'" + (f", in {file}" if file else "")
+                mistakes.append(problem)
+    if variant.best not in (known := best_by(registry)):
+        where = f"{place}.best" + (f", in {file}" if file else "")
+        mistakes.append(unknown("figure to choose the best weights by", variant.best, known, where=where, fix=None))
+    if mistakes:
+        return Resolved(mistakes=tuple(mistakes))
+    return Resolved(
+        tuple(
+            ResolvedStage(
+                stage,
+                made("loss", stage.loss),
+                made("inputs", stage.inputs),
+                made("sampler", stage.sampler),
+                made("schedule", stage.schedule) if stage.schedule else None,
+            )
+            for stage in variant.plan
+        )
+    )
+
+
+def mistakes(variant: Variant, registry: Registry, catalogue: Catalogue) -> Iterator[LvmError]:
+    """What is wrong with a variant, each with the file and the key that it stands at.
+
+    Names and options first; where these are right, whether its models can be built, small and without memory, and
+    whether a loss acts in every epoch.
+    """
+    resolved = resolve(variant, registry, catalogue)
+    yield from resolved.mistakes
+    if variant.reported and variant.reported.protocol != DIAGNOSTIC:
+        try:
+            registry.find("protocol", parse_one(variant.reported.protocol))
+        except LvmError as problem:
+            problem.where = f"variants.{variant.name}.reported.protocol"
+            problem.expected = f"{problem.expected}, {DIAGNOSTIC}"
+            yield problem
     try:
-        _buildable(variant, registry)
+        _build(variant, resolved, registry)
     except (RuntimeError, NotImplementedError):  # a plugin's architecture that needs memory to be built is not tried
         return
     except LvmError as problem:
-        problem.where = ", ".join(text for text in (place, problem.where or "", f"in {file}" if file else "") if text)
+        file = catalogue.origins.get(("variants", variant.name), "")
+        parts = (f"variants.{variant.name}", problem.where or "", f"in {file}" if file else "")
+        problem.where = ", ".join(filter(None, parts))
         yield problem
 
 
-def idle(variant: Variant, registry: Registry) -> list[str]:
-    """Losses and inputs that act in no epoch, as where `--epochs` ends the run before they start."""
-    acting: dict[str, bool] = {}
-    epoch = 0
-    for stage in variant.plan:
-        schedules = {term.label: term.schedule.strength for term in Objective.of(stage.loss, registry).terms}
-        inputs = parse(stage.inputs)
-        schedules |= {label: Schedule.of(term).factor for label, term in zip(inputs.labels, inputs.terms, strict=True)}
-        epochs = range(epoch + 1, epoch + stage.epochs + 1)
-        for label, strength in schedules.items():
-            acting[label] = acting.get(label, False) or any(strength(number) > 0 for number in epochs)
-        epoch += stage.epochs
-    return [label for label, acts in acting.items() if not acts]
-
-
-def _buildable(variant: Variant, registry: Registry) -> None:
-    """Build the models of all stages, small and without memory, and ask each stage's loss for its terms."""
+def _build(variant: Variant, resolved: Resolved, registry: Registry) -> None:
+    """Build the models of all stages, and ask each stage's loss for its terms."""
     epoch, model = 0, None
-    for stage in variant.plan:
+    for one in resolved.stages:
+        arch, inputs = one.stage.recipe
         with torch.device("meta"):
             if model is None:
-                model = build_model(stage.arch, stage.inputs, DIM, CONTEXT, registry, "toy")
+                model = build_model(arch, inputs, DIM, variant.context, registry, "toy")
             else:
-                model = rebuilt(model, stage.arch, stage.inputs, registry, "toy")
-        objective = Objective.of(stage.loss, registry)
-        for _ in range(stage.epochs):
-            epoch += 1
-            objective.active(epoch)
+                model = rebuilt(model, arch, inputs, registry, "toy")
+        for _ in range(one.stage.epochs):
+            one.objective.active(epoch := epoch + 1)
+
+
+def _inputs(text: str, registry: Registry) -> dict[str, Timing]:
+    expression = parse(text)
+    made = [registry.resolve("input", term) for term in expression.terms]
+    return {label: one.shared for label, one in zip(expression.labels, made, strict=True)}
+
+
+_MAKERS: dict[str, Callable[[str, Registry], Any]] = {
+    "arch": lambda text, registry: [registry.resolve("architecture", term) for term in parse(text).terms],
+    "loss": Objective.of,
+    "inputs": _inputs,
+    "sampler": lambda text, registry: registry.make("sampler", parse_one(text)),
+    "schedule": lambda text, registry: registry.make("schedule", parse_one(text)),
+    "optimizer": lambda text, registry: registry.make("optimizer", parse_one(text)),
+}
+"""Key of a variant → what makes what its text names."""

@@ -12,9 +12,13 @@ import attrs
 import cattrs
 
 from lvmcore.errors import LvmError, nearest, unknown
+from lvmcore.registry import Registry
 from lvmcore.variants.gates import FORMS, Gate, parse_rule
-from lvmcore.variants.published import Figure
+from lvmcore.variants.published import BySplit
 from lvmcore.variants.variant import BASE, Variant
+
+LOCAL = Path("registry.toml")
+"""Variants of one's own, beside the runs."""
 
 
 @attrs.define
@@ -43,6 +47,25 @@ def default_files() -> list[Path]:
     package = Path(str(files("lvmcore")))
     inside = package / "registry.toml"
     return [inside if inside.is_file() else package.parent / "registry.toml"]
+
+
+def all_files(registry: Registry) -> list[Path]:
+    """The project's own files, those that plugins bring, and `./registry.toml`.
+
+    A plugin's file that cannot be read is its plugin's fault, and left out.
+    """
+    shipped = default_files()
+    plugged: list[Path] = []
+    for plugin, file in registry.variant_files():
+        try:
+            load_catalogue([*shipped, *plugged, file])
+        except LvmError as problem:
+            plugin.fail(f"lvm_variants: {problem}")
+        else:
+            plugged.append(file)
+    # one in a checkout is the same
+    local = [LOCAL] if LOCAL.is_file() and LOCAL.read_bytes() not in {file.read_bytes() for file in shipped} else []
+    return [*shipped, *plugged, *local]
 
 
 def load_catalogue(paths: Iterable[Path]) -> Catalogue:
@@ -75,8 +98,16 @@ def load_catalogue(paths: Iterable[Path]) -> Catalogue:
                         raw[name] = table
                     else:
                         catalogue.profiles[name] = tuple(_gates(f"gates.{name}", table, found))
-    for name in raw:
-        _resolve(name, raw, catalogue.variants, faults[catalogue.origins["variants", name]])
+    catalogue.variants, own = _resolved(raw)
+    for name, mistakes in own.items():
+        faults[catalogue.origins["variants", name]] += mistakes
+    for circle in _circles(raw):
+        order = [list(faults).index(catalogue.origins["variants", name]) for name in circle]
+        first = order.index(max(order))  # of the file that was read last, which closed it
+        circle = [*circle[first:], *circle[: first + 1]]
+        faults[catalogue.origins["variants", circle[0]]].append(
+            f"variants.{circle[0]}: extends itself by way of {' → '.join(circle)}"
+        )
     for file, found in faults.items():
         if found:
             raise LvmError(
@@ -111,47 +142,87 @@ def _strict(kind: type, *accepted: type):
 for _kind, _accepted in ((str, (str,)), (int, (int,)), (float, (int, float))):
     _converter.register_structure_hook(_kind, _strict(_kind, *_accepted))
 
-_structure_figure = _converter.get_structure_hook(Figure)
+_structure_figure = _converter.get_structure_hook(BySplit)
 
 
-def _by_split(value: Any, kind: Any) -> Figure:
+def _by_split(value: Any, kind: Any) -> BySplit:
     return _structure_figure(value if isinstance(value, dict) else {"val": value}, kind)
 
 
-_converter.register_structure_hook(Figure, _by_split)
+_converter.register_structure_hook(BySplit, _by_split)
+
+
+def _circles(raw: dict[str, dict[str, Any]]) -> list[list[str]]:
+    """The variants that extend each other in a circle, each circle once."""
+    found: dict[frozenset[str], list[str]] = {}
+    for name in raw:
+        chain = [name]
+        while (parent := _parent(chain[-1], raw)) in list(raw) and parent not in chain:
+            chain.append(parent)
+        if parent in chain:
+            circle = chain[chain.index(parent) :]
+            found.setdefault(frozenset(circle), circle)
+    return list(found.values())
+
+
+def _parent(name: str, raw: dict[str, dict[str, Any]]) -> Any:
+    """What a variant extends, as it is written."""
+    return raw[name].get("extends", BASE if name != BASE and BASE in raw else None)
+
+
+def _resolved(raw: dict[str, dict[str, Any]]) -> tuple[dict[str, Variant], dict[str, list[str]]]:
+    """Every variant on top of what it extends, and the mistakes of each."""
+    done: dict[str, Variant | None] = {}
+    faults: dict[str, list[str]] = {name: [] for name in raw}
+    found = {name: _resolve(name, raw, done, faults) for name in raw}
+    return {name: variant for name, variant in found.items() if variant}, faults
 
 
 def _resolve(
-    name: str,
-    raw: dict[str, dict[str, Any]],
-    done: dict[str, Variant],
-    faults: list[str],
-    chain: tuple[str, ...] = (),
+    name: str, raw: dict[str, dict[str, Any]], done: dict[str, Variant | None], faults: dict[str, list[str]]
 ) -> Variant | None:
-    """Structure one variant on top of what it extends; mistakes go to `faults`."""
+    """Structure one variant on top of what it extends; None where it, or what it extends, has mistakes.
+
+    Its own mistakes go to its `faults`. They are found whatever it extends: where that can't be read, `base` stands in.
+    """
     if name in done:
         return done[name]
-    where = f"variants.{name}"
-    if name in chain:
-        faults.append(f"{where}: extends itself by way of {' → '.join([*chain, name])}")
-        return None
-    table = dict(raw[name])
-    parent_name = table.pop("extends", BASE if name != BASE and BASE in raw else None)
-    merged: dict[str, Any] = {}
+    done[name] = None  # which is what whoever comes back here by a circle finds
+    found, where = faults[name], f"variants.{name}"
+    parent_name, parent = _parent(name, raw), None
+    if isinstance(parent_name, str) and parent_name in raw:
+        parent = _resolve(parent_name, raw, done, faults)
+    elif parent_name is not None:
+        guess = nearest(str(parent_name), raw)
+        found.append(
+            f"{where}: extends '{parent_name}', which is unknown" + (f"; did you mean '{guess}'?" if guess else "")
+        )
+    sound = parent is not None or parent_name is None
+    ground = parent or (_resolve(BASE, raw, done, faults) if BASE in raw else None)
+    table = {key: value for key, value in raw[name].items() if key != "extends"}
     if not _are_tables(table.get("stages", [])):
-        faults.append(f"{where}: stages: tables [[{where}.stages]] were expected")
+        found.append(f"{where}: stages: tables [[{where}.stages]] were expected")
+        del table["stages"]
+    try:
+        variant = _converter.structure(_merged(name, table, ground), Variant)
+    except Exception as problem:
+        messages = _messages(problem)
+        messages += [said for said in _out_of_range(table) if not any(said in message for message in messages)]
+        if not sound:  # what it would have inherited is no mistake of its own
+            inherited = {f"{field.name}: the key '{field.name}' is missing" for field in attrs.fields(Variant)}
+            messages = [said for said in messages if said not in inherited]
+        found += [f"{where}: {message}" for message in messages]
         return None
-    if parent_name is not None:
-        if not isinstance(parent_name, str) or parent_name not in raw:
-            guess = nearest(str(parent_name), raw)
-            faults.append(
-                f"{where}: extends '{parent_name}', which is unknown" + (f"; did you mean '{guess}'?" if guess else "")
-            )
-            return None
-        parent = _resolve(parent_name, raw, done, faults, (*chain, name))
-        if parent is None:
-            faults.append(f"{where}: extends '{parent_name}', which has mistakes of its own")
-            return None
+    if variant.stages and sum(stage.epochs for stage in variant.stages) != variant.epochs:
+        found.append(f"{where}: the stages hold {sum(s.epochs for s in variant.stages)} epochs, not {variant.epochs}")
+    done[name] = variant if sound and not found else None
+    return done[name]
+
+
+def _merged(name: str, table: dict[str, Any], parent: Variant | None) -> dict[str, Any]:
+    """The settings of a variant: what it says, else what it inherits."""
+    merged: dict[str, Any] = {}
+    if parent is not None:
         inherited = attrs.asdict(parent, filter=lambda field, value: value is not None)
         merged = {k: v for k, v in inherited.items() if k not in ("title", "approach", "date", "source", "reported")}
         merged["stages"] = [dict(stage) for stage in inherited["stages"]]
@@ -161,18 +232,7 @@ def _resolve(
         merged["epochs"] = table.get("epochs", sum(length for length in lengths if isinstance(length, int)))
     elif "epochs" in table:
         merged["stages"] = []
-    try:
-        variant = _converter.structure(merged, Variant)
-    except Exception as problem:
-        messages = _messages(problem)
-        messages += [said for said in _out_of_range(table) if not any(said in message for message in messages)]
-        faults += [f"{where}: {message}" for message in messages]
-        return None
-    if variant.stages and sum(stage.epochs for stage in variant.stages) != variant.epochs:
-        faults.append(f"{where}: the stages hold {sum(s.epochs for s in variant.stages)} epochs, not {variant.epochs}")
-        return None
-    done[name] = variant
-    return variant
+    return merged
 
 
 def _are_tables(value: Any) -> bool:

@@ -67,33 +67,15 @@ class Gate:
     """val, ood, or both for a figure that compares the two"""
     rule: Rule
 
-
-def find_figure(
-    letter: str, figure: str, split: str, evaluation: dict[str, Any]
-) -> tuple[dict[str, Any], dict[str, Any] | None]:
-    """The figure that a gate is about, None where the protocol has none, and the table that it stands in."""
-    if (letter, figure) == ("E", "delta"):
-        return evaluation, evaluation["E_delta"]
-    parent = node = evaluation["splits"].get(split)
-    for key in ["cosine"] if (letter, figure) == ("A", "cosine") else [letter, *figure.split(".")]:
-        parent, node = node, (node or {}).get(key)
-    return parent or {}, node
+    @property
+    def key(self) -> str:
+        """`A.margin`"""
+        return f"{self.letter}.{self.figure}"
 
 
-def paired(letter: str, figure: str, split: str, evaluation: dict[str, Any]) -> dict[str, dict[str, Any] | None]:
-    """Each cheat with the model's paired difference from it in a figure; None where there is none."""
-    cheats = evaluation.get("differences", {}).get(split, {})
-    return {cheat: found.get(f"{letter}.{figure}") for cheat, found in cheats.items()}
-
-
-def beats(difference: dict[str, Any]) -> bool:
-    """Whether all of the interval of a paired difference lies above 0."""
-    return difference["low"] > ROUNDING
-
-
-def by_figure(conditions: Iterable[dict[str, Any]]) -> dict[tuple[str, str], dict[str, dict[str, Any]]]:
-    """The conditions of an evaluation's gates: letter and figure → split → condition."""
-    grouped: dict[tuple[str, str], dict[str, dict[str, Any]]] = {}
+def by_figure(conditions: Iterable[dict[str, Any]]) -> dict[str, dict[str, dict[str, Any]]]:
+    """The conditions of an evaluation's gates: `A.margin` → split → condition."""
+    grouped: dict[str, dict[str, dict[str, Any]]] = {}
     for one in conditions:
-        grouped.setdefault((one["letter"], one["figure"]), {})[one["split"]] = one
+        grouped.setdefault(f"{one['letter']}.{one['figure']}", {})[one["split"]] = one
     return grouped

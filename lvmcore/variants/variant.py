@@ -7,16 +7,13 @@ from collections.abc import Mapping
 from typing import Any
 
 import attrs
-from attrs.validators import ge, gt, in_, instance_of, lt, optional
+from attrs.validators import ge, gt, instance_of, lt, optional
 
-from lvmcore.errors import LvmError
+from lvmcore.errors import LvmError, unknown
 from lvmcore.variants.published import Reported
 
 BASE = "base"
 """The variant that holds the common settings; every other extends it unless it names another."""
-
-BEST = {"val_loss": False, "val_cos": True, "margin": True, "r1": True, "r5": True}
-"""What the best weights can be chosen by → whether higher is better."""
 
 
 @attrs.frozen(kw_only=True)
@@ -38,6 +35,9 @@ class Stage:
     batch_size: int | None = attrs.field(default=None, validator=optional(ge(1)))
     lr: float | None = attrs.field(default=None, validator=optional([gt(0), lt(math.inf)]))  # pyright: ignore
 
+
+TOLD = ("name", "stages", "title", "approach", "date", "source", "reported")
+"""What says which variant it is, and is no setting."""
 
 STAGED = ("arch", "loss", "inputs", "sampler", "batch_size")
 """What a stage has from its variant where it says nothing."""
@@ -74,13 +74,17 @@ class Variant:
     inputs: str
     sampler: str
     schedule: str
+    optimizer: str
     data: str
+    context: int = attrs.field(validator=[instance_of(int), ge(1)])
     epochs: int = attrs.field(validator=[instance_of(int), ge(1)])
     batch_size: int = attrs.field(validator=[instance_of(int), ge(1)])
     lr: float = attrs.field(validator=[gt(0), lt(math.inf)])
     weight_decay: float = attrs.field(validator=ge(0))
     clip: float = attrs.field(validator=gt(0))
-    best: str = attrs.field(validator=in_(tuple(BEST)))
+    best: str
+    patience: int | None = attrs.field(default=None, validator=optional(ge(1)))
+    """Epochs without a better one after which the run ends; None: it goes to its end."""
     gates: str
     stages: tuple[Stage, ...] = ()
     title: str = ""
@@ -108,6 +112,10 @@ class Variant:
             LvmError: a setting that is out of range, or that every stage has its own of.
         """
         changed = {key: value for key, value in settings.items() if value is not None}
+        known = [field.name for field in attrs.fields(Variant) if field.name not in TOLD]
+        for key in changed:
+            if key not in known:
+                raise unknown("setting", key, known, where="a variant's settings", fix="see docs/variants.md")
         for key in changed.keys() & set(STAGED):
             if self.stages and all(getattr(stage, key) is not None for stage in self.stages):
                 raise LvmError(

@@ -5,20 +5,12 @@ from lvmcore import hookimpl
 
 @hookimpl
 def lvm_architectures():
-    from lvm_architectures.amn import Amn
-    from lvm_architectures.anchored import Anchored
-    from lvm_architectures.gru import Gru
-    from lvm_architectures.lstm import Lstm
-    from lvm_architectures.mixture import Mixture
-    from lvm_architectures.residual import Residual
-    from lvm_architectures.transformer import Transformer
-
     return [
-        ("transformer", Transformer),
-        ("amn", Amn),
-        ("lstm", Lstm),
-        ("gru", Gru),
-        ("mixture", Mixture),
-        ("residual", Residual),
-        ("anchored", Anchored),
+        ("transformer", "lvm_architectures.transformer:Transformer"),
+        ("amn", "lvm_architectures.amn:Amn"),
+        ("lstm", "lvm_architectures.lstm:Lstm"),
+        ("gru", "lvm_architectures.gru:Gru"),
+        ("mixture", "lvm_architectures.mixture:Mixture"),
+        ("residual", "lvm_architectures.residual:Residual"),
+        ("anchored", "lvm_architectures.anchored:Anchored"),
     ]

@@ -5,15 +5,9 @@ from lvmcore import hookimpl
 
 @hookimpl
 def lvm_corpora():
-    from lvm_corpora.kjv import Kjv
-    from lvm_corpora.wiki import Wiki
-    from lvm_corpora.world import World
-
-    return [("wiki", Wiki), ("kjv", Kjv), ("world", World)]
+    return [("wiki", "lvm_corpora.wiki:Wiki"), ("kjv", "lvm_corpora.kjv:Kjv"), ("world", "lvm_corpora.world:World")]
 
 
 @hookimpl
 def lvm_predictors():
-    from lvm_corpora.dynamics import Dynamics
-
-    return [("dynamics", Dynamics)]
+    return [("dynamics", "lvm_corpora.dynamics:Dynamics")]

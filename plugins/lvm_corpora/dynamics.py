@@ -15,7 +15,7 @@ from lvmcore import Corpus, LvmError, component
 class Dynamics:
     """Knows how the states of a `world` move; on any other corpus there is nothing that it could know."""
 
-    yardstick: ClassVar[bool] = False
+    role: ClassVar[str] = "law"
 
     def build(self, corpus: Corpus, context: int) -> Callable[[Tensor], Tensor]:
         """

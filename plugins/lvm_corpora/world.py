@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import ClassVar
 
 import attrs
 import numpy as np
@@ -29,6 +30,14 @@ class World:
     the context is the tempting answer; what comes next can be known to `signal` alone. OOD articles have their
     topics in the half of the topics' subspace that training never sees.
     """
+
+    worlds: ClassVar[dict[str, str]] = {
+        "signal": "articles=200,seed=1",
+        "silent": "articles=200,seed=1,signal=0",
+        "reversed": "articles=200,seed=1,reverse=true",
+        "small": "articles=20,length=24,seed=1",
+    }
+    """What the evaluator is put to the test with: lvm check --evaluator."""
 
     signal: float = option(default=0.68, help="length of what the past foretells", validator=and_(ge(0), le(1)))
     topic: float = option(default=0.7, help="length of what an article's rows share", validator=and_(ge(0), le(1)))

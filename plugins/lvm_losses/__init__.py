@@ -5,33 +5,19 @@ from lvmcore import hookimpl
 
 @hookimpl
 def lvm_losses():
-    from lvm_losses.anticopy import AntiCopy
-    from lvm_losses.contrastive import InfoNce
-    from lvm_losses.directional import Directional
-    from lvm_losses.floor import Floor
-    from lvm_losses.future import Future
-    from lvm_losses.listwise import Listwise
-    from lvm_losses.micro_directional import MicroDirectional
-    from lvm_losses.moments import Moment, Variance
-    from lvm_losses.mse import Mse
-    from lvm_losses.norm import Norm
-    from lvm_losses.orthogonal import Orthogonal
-    from lvm_losses.rollout import Rollout
-    from lvm_losses.smooth_directional import SmoothDirectional
-
     return [
-        ("mse", Mse),
-        ("dir", Directional),
-        ("smooth-dir", SmoothDirectional),
-        ("micro-dir", MicroDirectional),
-        ("ac", AntiCopy),
-        ("fut", Future),
-        ("roll", Rollout),
-        ("nce", InfoNce),
-        ("listwise", Listwise),
-        ("moment", Moment),
-        ("variance", Variance),
-        ("floor", Floor),
-        ("norm", Norm),
-        ("orth", Orthogonal),
+        ("mse", "lvm_losses.mse:Mse"),
+        ("dir", "lvm_losses.directional:Directional"),
+        ("smooth-dir", "lvm_losses.smooth_directional:SmoothDirectional"),
+        ("micro-dir", "lvm_losses.micro_directional:MicroDirectional"),
+        ("ac", "lvm_losses.anticopy:AntiCopy"),
+        ("fut", "lvm_losses.future:Future"),
+        ("roll", "lvm_losses.rollout:Rollout"),
+        ("nce", "lvm_losses.contrastive:InfoNce"),
+        ("listwise", "lvm_losses.listwise:Listwise"),
+        ("moment", "lvm_losses.moments:Moment"),
+        ("variance", "lvm_losses.moments:Variance"),
+        ("floor", "lvm_losses.floor:Floor"),
+        ("norm", "lvm_losses.norm:Norm"),
+        ("orth", "lvm_losses.orthogonal:Orthogonal"),
     ]

@@ -7,10 +7,12 @@ from typing import TYPE_CHECKING, Literal
 
 from attrs.validators import deep_iterable, ge, gt, in_, min_len
 
-from lvmcore import Step, component, option
+from lvmcore import component, option
 
 if TYPE_CHECKING:
     from torch import Tensor
+
+    from lvmcore import Step
 
 SOURCES = ("batch", "context", "article")
 

@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Literal
 
-from lvmcore import Step, component, option
+from lvmcore import component, option
 
 if TYPE_CHECKING:
     from torch import Tensor
+
+    from lvmcore import Step
 
 ROW = {"prev": -2, "last": -1}
 

@@ -7,10 +7,12 @@ from typing import TYPE_CHECKING
 
 from attrs.validators import ge
 
-from lvmcore import Step, component, option
+from lvmcore import component, option
 
 if TYPE_CHECKING:
     from torch import Tensor
+
+    from lvmcore import Step
 
 
 @component

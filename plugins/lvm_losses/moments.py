@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, ClassVar
 
-from lvmcore import Step, component
+from lvmcore import component
 
 if TYPE_CHECKING:
     from torch import Tensor
+
+    from lvmcore import Step
 
 
 def deviation(rows: Tensor) -> Tensor:

@@ -6,10 +6,12 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Literal
 
 from lvm_losses.directional import ROW
-from lvmcore import Step, component, option
+from lvmcore import component, option
 
 if TYPE_CHECKING:
     from torch import Tensor
+
+    from lvmcore import Step
 
 
 @component

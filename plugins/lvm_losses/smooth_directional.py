@@ -8,10 +8,12 @@ from typing import TYPE_CHECKING, Literal
 from attrs.validators import and_, ge, gt, le
 
 from lvm_losses.directional import ROW
-from lvmcore import Step, component, option
+from lvmcore import component, option
 
 if TYPE_CHECKING:
     from torch import Tensor
+
+    from lvmcore import Step
 
 TINY = 1e-6
 

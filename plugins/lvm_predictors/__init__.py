@@ -5,18 +5,11 @@ from lvmcore import hookimpl
 
 @hookimpl
 def lvm_predictors():
-    from lvm_predictors.context_mean import ContextMean
-    from lvm_predictors.copy_last import CopyLast
-    from lvm_predictors.filter import Filter
-    from lvm_predictors.oracle import Oracle
-    from lvm_predictors.random import Random
-    from lvm_predictors.ridge import Ridge
-
     return [
-        ("oracle", Oracle),
-        ("copy-last", CopyLast),
-        ("context-mean", ContextMean),
-        ("filter", Filter),
-        ("ridge", Ridge),
-        ("random", Random),
+        ("oracle", "lvm_predictors.oracle:Oracle"),
+        ("copy-last", "lvm_predictors.copy_last:CopyLast"),
+        ("context-mean", "lvm_predictors.context_mean:ContextMean"),
+        ("filter", "lvm_predictors.filter:Filter"),
+        ("ridge", "lvm_predictors.ridge:Ridge"),
+        ("random", "lvm_predictors.random:Random"),
     ]

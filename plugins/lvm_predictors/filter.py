@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import ClassVar
 
 import torch
 from torch import Tensor
@@ -18,6 +19,10 @@ class Filter:
 
     The last scalar takes out the corpus's own drift: without it a cheat can gain 0.02 over the filter.
     """
+
+    role: ClassVar[str] = "baseline"
+    fit: ClassVar[bool] = True
+    directionless: ClassVar[bool] = True
 
     def build(self, corpus: Corpus, context: int) -> Callable[[Tensor], Tensor]:
         weights, mean = fit(corpus, context)

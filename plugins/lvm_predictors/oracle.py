@@ -14,7 +14,7 @@ from lvmcore import Corpus, component
 class Oracle:
     """Returns the true target. It has no answer to an ablated context, so test C is not defined for it."""
 
-    sees_target: ClassVar[bool] = True
+    role: ClassVar[str] = "oracle"
 
     def build(self, corpus: Corpus, context: int) -> Callable[[Tensor, Tensor], Tensor]:
         return lambda rows, target: target

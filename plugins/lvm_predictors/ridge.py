@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import ClassVar
 
 import torch
 from attrs.validators import ge
@@ -19,13 +20,15 @@ LAMBDAS = (1e-3, 1e-2, 1e-1, 1.0, 10.0, 100.0, 1000.0)
 class Ridge:
     """A full matrix a row and an intercept, in closed form; λ is chosen on a tenth of the training articles."""
 
+    fit: ClassVar[bool] = True
+
     windows: int = option(default=200_000, help="at most so many training windows, evenly spaced", validator=ge(1))
 
     def build(self, corpus: Corpus, context: int) -> Callable[[Tensor], Tensor]:
-        weights, intercept = self.fit(corpus, context)
+        weights, intercept = self.weights(corpus, context)
         return lambda rows: rows.flatten(1) @ weights.to(rows.dtype) + intercept.to(rows.dtype)
 
-    def fit(self, corpus: Corpus, context: int) -> tuple[Tensor, Tensor]:
+    def weights(self, corpus: Corpus, context: int) -> tuple[Tensor, Tensor]:
         """Weights (C·D, D) and intercept (D,), float64.
 
         Raises:

@@ -5,8 +5,9 @@ from lvmcore import hookimpl
 
 @hookimpl
 def lvm_reports():
-    from lvm_reports.data import Csv, Json
-    from lvm_reports.markdown import Markdown
-    from lvm_reports.table import Table
-
-    return [("table", Table), ("markdown", Markdown), ("csv", Csv), ("json", Json)]
+    return [
+        ("table", "lvm_reports.table:Table"),
+        ("markdown", "lvm_reports.markdown:Markdown"),
+        ("csv", "lvm_reports.data:Csv"),
+        ("json", "lvm_reports.data:Json"),
+    ]

@@ -6,11 +6,10 @@ import csv
 import io
 import json
 from collections.abc import Callable
-from typing import Any
 
 import attrs
 
-from lvmcore import Comparison, Row, component
+from lvmcore import Comparison, component
 
 
 @component
@@ -20,20 +19,14 @@ class Csv:
     def build(self) -> Callable[[Comparison], str]:
         def write(comparison: Comparison) -> str:
             text = io.StringIO()
-            names = [field.name for field in attrs.fields(Row) if field.name != "measured_on"]
-            writer = csv.DictWriter(text, [*names, "corpus_digest", "max_windows"], lineterminator="\n")
+            records = [row.record() for row in (*comparison.rows, *comparison.yardsticks)]
+            keys = (key for record in records for key in record)
+            writer = csv.DictWriter(text, list(dict.fromkeys(keys)), lineterminator="\n")
             writer.writeheader()
-            writer.writerows(_flat(row) for row in [*comparison.rows, *comparison.yardsticks])
+            writer.writerows(records)
             return text.getvalue().rstrip("\n")
 
         return write
-
-
-def _flat(row: Row) -> dict[str, Any]:
-    """A row without its one field that is a pair."""
-    held = attrs.asdict(row)
-    held["corpus_digest"], held["max_windows"] = held.pop("measured_on")
-    return held
 
 
 @component
@@ -41,4 +34,13 @@ class Json:
     """One JSON document: the rows and the yardsticks."""
 
     def build(self) -> Callable[[Comparison], str]:
-        return lambda comparison: json.dumps({"schema": 1, **attrs.asdict(comparison)}, indent=1, ensure_ascii=False)
+        def write(comparison: Comparison) -> str:
+            document = {
+                "schema": 1,
+                "rows": [row.record() for row in comparison.rows],
+                "yardsticks": [row.record() for row in comparison.yardsticks],
+                "details": [attrs.asdict(one) for one in comparison.details],
+            }
+            return json.dumps(document, indent=1, ensure_ascii=False)
+
+        return write

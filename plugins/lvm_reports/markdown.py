@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 
-from lvmcore import Comparison, Details, Row, component
+from lvmcore import Column, Comparison, Details, Row, component
 
-HEADS = ["#", "Model", "Date", "Size", "Approach", "Val Cos", "Margin (VAL)", "R@1", "R@5", "Gates", "Status"]
 MARKS = {True: "✅ pass", False: "❌ fail", None: "– not measurable"}
 
 
@@ -37,25 +36,27 @@ def _span(details: Sequence[Details]) -> Iterator[str]:
 
 def _overview(comparison: Comparison) -> Iterator[str]:
     several = len(comparison.corpora) > 1
-    heads = [*HEADS, *(["Corpus"] if several else [])]
+    figures = [column.head[:1].upper() + column.head[1:] for column in comparison.columns]
+    heads = ["#", "Model", "Date", "Parameters", "Size", "Approach", *figures, "Gates", "Status"]
+    heads += ["Corpus"] if several else []
     rows = [_cells(comparison, row, several) for row in [*comparison.rows, *comparison.yardsticks]]
     yield _table(heads, rows)
     yield (
-        "Size is that of a training checkpoint: weights and two moments in float32. Bold is the best of its column "
+        "Figures are those of VAL. Size is that of a training checkpoint: weights and two moments in float32. "
+        "Bold is the best of its column "
         "among runs on one corpus, by one protocol; what was reported, and what a yardstick gets, is not ranked."
     )
 
 
 def _cells(comparison: Comparison, row: Row, several: bool) -> list[str]:
-    figures = [_marked(comparison, row, column) for column in ("val_cos", "margin", "r1", "r5", "passed")]
+    figures = [_marked(comparison, row, column) for column in (*comparison.columns, None)]
     number = "" if row.number is None else str(row.number)
-    return [
-        number, row.model_text, row.date, row.size_text, row.approach, *figures, row.outcome, *([row.corpus] * several)
-    ]  # fmt: skip
+    about = [number, row.model_text, row.date, row.parameters_text, row.size_text, row.approach]
+    return [*about, *figures, row.outcome, *([row.corpus] if several else [])]
 
 
-def _marked(comparison: Comparison, row: Row, column: str) -> str:
-    text = row.text(column)
+def _marked(comparison: Comparison, row: Row, column: Column | None) -> str:
+    text = comparison.text(row, column)
     return f"**{text}**" if comparison.is_best(row, column) else text
 
 

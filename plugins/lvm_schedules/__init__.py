@@ -5,8 +5,8 @@ from lvmcore import hookimpl
 
 @hookimpl
 def lvm_schedules():
-    from lvm_schedules.constant import Constant
-    from lvm_schedules.plateau import Plateau
-    from lvm_schedules.warmup_cosine import WarmupCosine
-
-    return [("plateau", Plateau), ("warmup-cosine", WarmupCosine), ("constant", Constant)]
+    return [
+        ("plateau", "lvm_schedules.plateau:Plateau"),
+        ("warmup-cosine", "lvm_schedules.warmup_cosine:WarmupCosine"),
+        ("constant", "lvm_schedules.constant:Constant"),
+    ]

@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 from conftest import TOY, Lvm
 
-from lvm_cli.new import TEMPLATES
 from lvmcore import hookspecs
-from lvmcore.registry import KINDS
+from lvmcore.hookspecs import KINDS
+from lvmcore.scaffolds.package import has_scaffold
 from lvmcore.testing.promises import promises
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -83,7 +83,7 @@ def test_every_hook_is_documented_tested_and_used_by_an_example() -> None:
         assert (getattr(hookspecs, name).__doc__ or "").strip().endswith("."), f"{name} has no docstring"
         assert f"`{name}(" in page, f"{name} is not in docs/plugins.md"
         assert f"def {name}(" in LISTENER or kinds.get(name) in promised, f"{name} is not tested"
-        templated = (TEMPLATES / "components" / f"{kinds.get(name)}.py.template").is_file()
+        templated = name in kinds and has_scaffold(KINDS[kinds[name]])
         assert f"def {name}(" in examples or templated, f"no example uses {name}"
 
 
@@ -140,6 +140,21 @@ def test_a_listener_that_fails_is_left_out_and_the_run_goes_on(
     assert fault in done.stderr
     monkeypatch.setenv("LVM_STRICT", "1")
     lvm(*TOY, small, "--plugin", "late.py", status=3)
+
+
+def test_a_listener_that_fails_at_the_very_end_is_in_the_record_too(lvm: Lvm, small: Path) -> None:
+    Path("late.py").write_text("from lvmcore import hookimpl\n@hookimpl\ndef lvm_run_finished(run):\n    1 / 0\n")
+    done = lvm(*TOY, small, "--plugin", "late.py")
+    (run,) = json.loads(lvm("runs", "--json").stdout)
+    (fault,) = run["warnings"]
+    assert "late.py/late failed to listen to lvm_run_finished" in fault
+    assert done.stderr.splitlines() == [f"lvm: {fault}"]
+
+
+def test_an_evaluation_says_which_listener_failed(lvm: Lvm, small: Path) -> None:
+    Path("late.py").write_text("from lvmcore import hookimpl\n@hookimpl\ndef lvm_evaluated(result):\n    1 / 0\n")
+    said = lvm("eval", "copy-last", "--data", small, "--plugin", "late.py").stderr
+    assert said.startswith("note: late.py/late failed to listen to lvm_evaluated and was left out: ZeroDivisionError")
 
 
 def test_a_registry_file_beside_the_runs_is_read_and_one_that_is_named_follows_it(lvm: Lvm, small: Path) -> None:

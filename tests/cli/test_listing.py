@@ -10,7 +10,8 @@ from conftest import TOY, Lvm
 
 from lvmcore.components import options
 from lvmcore.evaluation.controls import Control
-from lvmcore.registry import KINDS, Registry
+from lvmcore.hookspecs import KINDS
+from lvmcore.registry import Registry
 from lvmcore.variants.catalogue import Catalogue
 
 BROKEN = "from lvmcore import hookimpl\n@hookimpl\ndef lvm_losses():\n    raise RuntimeError('bad day')\n"
@@ -118,7 +119,7 @@ def test_check_passes_here_and_fails_with_a_broken_plugin(lvm: Lvm) -> None:
 
 def test_check_puts_the_evaluator_to_the_test(lvm: Lvm, monkeypatch: pytest.MonkeyPatch) -> None:
     found = [Control("oracle on text", "passes A", "passes A", True)]
-    monkeypatch.setattr("lvmcore.evaluation.controls.controls", lambda registry, catalogue: iter(found))
+    monkeypatch.setattr("lvmcore.evaluation.controls.Controls", lambda registry, catalogue: iter(found))
     printed = lvm("check", "--evaluator").stdout
     assert "oracle on text" in printed
     assert "FAILED" not in printed

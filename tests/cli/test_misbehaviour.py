@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from conftest import TOY, Lvm
+from conftest import TOY, Lvm, Site
 
 VARIANTS = """
 from pathlib import Path
@@ -39,15 +39,19 @@ def lvm_predictors():
 
 CHECK = """
 from typing import ClassVar
-from lvmcore import component, hookimpl
+from lvmcore import Figure, component, hookimpl
+
+calls = []
 
 @component
 class Check:
     "A check."
     letter: ClassVar[str] = "{letter}"
+    title: ClassVar[str] = "mine"
+    def figures(self, context):
+        return Figure("cosine", help="its cosine"), Figure("far", help="how far")
     def build(self):
         {build}
-        calls = []
         def test(chunk):
             calls.append(1)
             {test}
@@ -118,28 +122,111 @@ def lvm_run_finished(run): print("run finished")
     ],
 )
 def test_variants_that_cannot_be_read_are_their_plugins_fault(
-    item: str, reason: str, lvm: Lvm, monkeypatch: pytest.MonkeyPatch
+    item: str, reason: str, lvm: Lvm, site: Site, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     Path("bad.toml").write_text("[variants.x\n")
     Path("wrong.toml").write_text("[variants.x]\nepohcs = 1\n")
     Path("good.toml").write_text("[variants.fine]\nepochs = 1\n")
-    Path("broken.py").write_text(VARIANTS.format(item=item))
-    Path("fine.py").write_text(VARIANTS.format(item='Path(__file__).with_name("good.toml")'))
-    files = ("--plugin", "broken.py", "--plugin", "fine.py")
-    rows = {row["name"]: row for row in json.loads(lvm("plugins", *files, "--json").stdout)}
-    assert rows["broken"]["status"] == "FAILED"
-    assert rows["broken"]["reason"].startswith("lvm_variants: ")
-    assert reason in rows["broken"]["reason"]
-    assert rows["fine"]["status"] == "ok"
-    names = {row["name"] for row in json.loads(lvm("list", "variants", *files, "--json").stdout)}
+    site.install("lvm-broken", VARIANTS.format(item=item))
+    site.install("lvm-fine", VARIANTS.format(item='Path(__file__).with_name("good.toml")'))
+    rows = {row["dist"]: row for row in json.loads(lvm("plugins", "--json").stdout)}
+    assert rows["lvm-broken"]["status"] == "FAILED"
+    assert rows["lvm-broken"]["reason"].startswith("lvm_variants: ")
+    assert reason in rows["lvm-broken"]["reason"]
+    assert rows["lvm-fine"]["status"] == "ok"
+    names = {row["name"] for row in json.loads(lvm("list", "variants", "--json").stdout)}
     assert {"p1", "fine"} <= names
     assert "x" not in names
-    said = lvm("run", "nowhere", *files, status=2).stderr
+    said = lvm("run", "nowhere", status=2).stderr
     assert "unknown variant 'nowhere'" in said
-    assert "may own it: broken.py/broken (lvm_variants: " in said
-    assert "may own it: broken.py/broken" in lvm("run", "--gates", "nowhere", *files, status=2).stderr
+    assert "may own it: lvm-broken/lvm-broken (lvm_variants: " in said
+    assert "may own it: lvm-broken/lvm-broken" in lvm("run", "--gates", "nowhere", status=2).stderr
     monkeypatch.setenv("LVM_STRICT", "1")
-    assert "plugin 'broken' failed: " in lvm("list", "variants", *files, status=2).stderr
+    assert "plugin 'lvm-broken' failed: " in lvm("list", "variants", status=2).stderr
+
+
+NO_COMPONENT = LOUD.replace("@component\n", "")
+NO_REPORT = REPORT.replace("return [", "raise RuntimeError('bad day')\n    return [")
+
+
+@pytest.mark.parametrize(
+    ("source", "reason"),
+    [
+        (NO_COMPONENT, "lvm_losses: 'loud' is no component class; decorate it with @lvmcore.component"),
+        (NO_REPORT, "RuntimeError: bad day"),  # which is asked for when the training is done
+        (YARDSTICK.format(name="", build="pass", predict="pass"), "lvm_predictors: "),
+        (CHECK.format(name="mine", letter="A", build="pass", test="pass"), "letter = 'F' … 'Z' was expected"),
+        (VARIANTS.format(item='Path("nowhere.toml")'), "there is no such registry file"),
+    ],
+)
+def test_a_plugin_file_that_gives_something_broken_ends_the_command_before_it_trains(
+    source: str, reason: str, lvm: Lvm, small: Path
+) -> None:
+    Path("mine.py").write_text(source)
+    words = (("run", *TOY[1:], small), ("eval", "copy-last", "--data", small), ("compare",), ("show", "mse"))
+    for command in words:
+        said = lvm(*command, "--plugin", "mine.py", status=2).stderr
+        assert said.startswith("lvm: the plugin file cannot be loaded: ")
+        assert reason in said
+        assert "where: --plugin mine.py" in said
+    assert not list(Path("runs").glob("*"))
+
+
+ODD_SHAPES = """
+import torch
+from lvmcore import component, hookimpl, option
+
+@component
+class Odd:
+    "Of an odd shape."
+    width: float = option(default=1.0, help="how wide")
+    def build(self, shape):
+        class Module(torch.nn.Linear):
+            def forward(self, context, strength=None):
+                {forward}
+        return Module(shape.dim, shape.dim)
+
+@hookimpl
+def lvm_{kind}():
+    return [("odd", Odd)]
+"""
+
+
+@pytest.mark.parametrize(
+    ("forward", "gave"),
+    [
+        ("return super().forward(context)", "a tensor of shape (56, 5, 16)"),
+        ("return super().forward(context)[:, -1, :1]", "a tensor of shape (56, 1)"),  # mse would spread it over D
+        ("return super().forward(context).mean((0, 1))", "a tensor of shape (16,)"),  # this too
+        ("return super().forward(context)[:, -1], None", "a tuple"),
+    ],
+)
+def test_an_architecture_of_a_wrong_shape_is_named_with_the_shape_it_gave(
+    forward: str, gave: str, lvm: Lvm, small: Path
+) -> None:
+    Path("odd.py").write_text(ODD_SHAPES.format(forward=forward, kind="architectures"))
+    said = lvm("run", "--arch", "odd", "--data", small, "--epochs", "1", "--plugin", "odd.py", status=2).stderr
+    assert f"lvm: the architecture gives {gave}\n  where: 'odd,width=1.0'" in said
+    assert "expected: the raw prediction (B, D) = (56, 16)" in said
+
+
+@pytest.mark.parametrize(
+    ("forward", "gave"),
+    [
+        ("return context[:, -1]", "a tensor of shape (1, 17)"),
+        ("return context[:, 1:]", "a tensor of shape (1, 4, 17)"),
+        ("return context[..., 1:]", "a tensor of shape (1, 5, 16)"),
+        ("return context if len(context) == 1 else context[1:]", "a tensor of shape (55, 5, 17)"),
+        ("return None", "a NoneType"),
+    ],
+)
+def test_an_input_of_a_wrong_shape_is_named_with_the_shape_it_gave(
+    forward: str, gave: str, lvm: Lvm, small: Path
+) -> None:
+    Path("odd.py").write_text(ODD_SHAPES.format(forward=forward, kind="inputs"))
+    said = lvm(*TOY, small, "--inputs", "pos+odd:0.5", "--plugin", "odd.py", status=2).stderr
+    assert f"lvm: the input gives {gave}\n  where: 'odd:0.5'" in said
+    assert "expected: (B, C, D_in or wider) = (" in said
 
 
 @pytest.mark.parametrize(
@@ -170,7 +257,7 @@ def test_a_check_that_fails_has_no_columns_and_says_why(lvm: Lvm, small: Path) -
     words = ("eval", "copy-last", "--data", small, "--plugin", "mine.py", "--json")
     for test, reason in (
         ("if len(calls) == 2: raise RuntimeError('bad day')", "RuntimeError: bad day"),
-        ("return {'all': chunk.cos_next[:1]}", "ValueError: a figure has the shape (1,)"),
+        ("return {'all': chunk.cos_next[:1]}", "ValueError: 'all' has the shape (1,)"),
         ("raise SystemExit(7)", "SystemExit: 7"),
     ):
         Path("mine.py").write_text(CHECK.format(name="mine", letter="F", build="pass", test=test))
@@ -195,27 +282,32 @@ def test_a_check_whose_figures_one_split_lacks_has_null_there(lvm: Lvm, small: P
         assert " far " in lvm(*words).stdout
 
 
-def test_a_check_without_a_letter_of_its_own_is_its_plugins_fault(lvm: Lvm, small: Path) -> None:
-    Path("gates.toml").write_text('[gates.mine]\nG.cosine = ">= 0"\n')
-    Path("a.py").write_text(CHECK.format(name="first", letter="F", build="pass", test="pass"))
-    words = ("eval", "copy-last", "--data", small, "--plugin", "a.py", "--plugin", "b.py", "--registry", "gates.toml")
-    for letter, build, reason in (
-        ("F", "pass", "a.py/first has the letter F already"),
+@pytest.mark.parametrize(
+    ("letter", "build", "reason"),
+    [
+        ("F", "pass", "lvm-a/first has the letter F already"),
         ("A", "pass", "letter = 'F' … 'Z' was expected, not 'A'"),
         ("G", "raise RuntimeError('bad day')", "RuntimeError: bad day"),
-    ):
-        Path("b.py").write_text(CHECK.format(name="second", letter=letter, build=build, test="pass"))
-        rows = {row["name"]: row for row in json.loads(lvm("plugins", *words[4:8], "--json").stdout)}
-        assert (rows["b"]["status"], rows["b"]["reason"]) == ("FAILED", f"check 'second': {reason}")
-        document = json.loads(lvm(*words, "--json").stdout)
-        (said,) = [said for said in document["warnings"] if "second" in said]
-        assert said == f"plugin b.py/b failed: check 'second': {reason}"
-        assert document["splits"]["val"]["F"]["cosine"]["value"] == pytest.approx(
-            document["splits"]["val"]["cosine"]["value"]
-        )
-        refused = lvm(*words, "--gates", "mine", status=2).stderr
-        assert "unknown test 'G'" in refused
-        assert f"b.py/b (check 'second': {reason})" in refused
+    ],
+)
+def test_a_check_without_a_letter_of_its_own_is_its_plugins_fault(
+    letter: str, build: str, reason: str, lvm: Lvm, small: Path, site: Site
+) -> None:
+    Path("gates.toml").write_text('[gates.mine]\nG.cosine = ">= 0"\n')
+    site.install("lvm-a", CHECK.format(name="first", letter="F", build="pass", test="pass"), "a")
+    site.install("lvm-b", CHECK.format(name="second", letter=letter, build=build, test="pass"), "b")
+    words = ("eval", "copy-last", "--data", small, "--registry", "gates.toml")
+    rows = {row["name"]: row for row in json.loads(lvm("plugins", "--json").stdout)}
+    assert (rows["b"]["status"], rows["b"]["reason"]) == ("FAILED", f"check 'second': {reason}")
+    document = json.loads(lvm(*words, "--json").stdout)
+    (said,) = [said for said in document["warnings"] if "second" in said]
+    assert said == f"plugin lvm-b/b failed: check 'second': {reason}"
+    assert document["splits"]["val"]["F"]["cosine"]["value"] == pytest.approx(
+        document["splits"]["val"]["cosine"]["value"]
+    )
+    refused = lvm(*words, "--gates", "mine", status=2).stderr
+    assert "unknown test 'G'" in refused
+    assert f"lvm-b/b (check 'second': {reason})" in refused
 
 
 @pytest.mark.parametrize("name", ["filter", "oracle", "copy-last"])

@@ -55,7 +55,7 @@ from conftest import TOY, Lvm, MakeCorpus
         (("eval", "copy-last", "--data", "SMALL", "--save"), "'copy-last' is no run"),
         (("runs", "--runs", "SMALL"), "no folder of runs"),
         (("compare", "--runs", "SMALL"), "no folder of runs"),
-        (("compare", "--paired", "--format", "markdown"), "--paired compares two runs, not 0"),
+        (("compare", "--paired", "--format", "markdown"), "a paired comparison is of two runs, not 0"),
         (("show", "."), "the folder is no run"),
         (("list", "lossses"), "did you mean 'losses'"),
         (("show", "transfromer"), "did you mean 'transformer'"),

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from conftest import Lvm
 
-from lvmcore.registry import KINDS
+from lvmcore.hookspecs import KINDS
 
 
 def shell(*command: str | Path, folder: Path, sites: tuple[Path, ...] = ()) -> str:
@@ -87,7 +87,10 @@ def test_without_a_kind_it_begins_with_a_loss_of_its_name(lvm: Lvm, tmp_path: Pa
         "tests/test_sharp.py",
     }
     assert all(name in said for name in written)
-    assert '[("sharp", Sharp)]' in (tmp_path / "lvm-plugin-sharp" / "lvm_plugin_sharp" / "__init__.py").read_text()
+    assert (
+        '[("sharp", "lvm_plugin_sharp.sharp:Sharp")]'
+        in (tmp_path / "lvm-plugin-sharp" / "lvm_plugin_sharp" / "__init__.py").read_text()
+    )
 
 
 def test_a_folder_of_one_letter_will_do(lvm: Lvm, tmp_path: Path) -> None:

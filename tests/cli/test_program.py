@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import json
 from pathlib import Path
 
@@ -74,7 +75,7 @@ def test_two_runs_are_compared_window_by_window(lvm: Lvm, small: Path) -> None:
     lvm("run", "--arch", "amn", "--loss", "mse", "--size", "toy", "--epochs", "2", "--data", small)
     names = sorted(folder.name for folder in Path("runs").iterdir())
     document = json.loads(lvm("compare", *names, "--paired", "--format", "json").stdout)
-    cosine = next(d for d in document["differences"] if (d["split"], d["figure"]) == ("val", "cosine"))
+    cosine = next(d for d in document["differences"] if (d["split"], d["figure"]) == ("val", "A.cosine"))
     assert cosine["difference"]["value"] == pytest.approx(cosine["first"] - cosine["second"], abs=1e-6)
     assert {d["verdict"] for d in document["differences"]} == {"can't tell"}  # of two articles
     printed = lvm("compare", *names, "--paired").stdout
@@ -83,7 +84,14 @@ def test_two_runs_are_compared_window_by_window(lvm: Lvm, small: Path) -> None:
         assert "holds 2 articles: below 20" in warning
         assert f"note: {warning}" in printed
     assert len(document["warnings"]) == 2
-    assert "--paired compares two runs" in lvm("compare", names[0], "--paired", status=2).stderr
+    assert "a paired comparison is of two runs" in lvm("compare", names[0], "--paired", status=2).stderr
+    assert json.loads(lvm("compare", *names, "--paired", "--json").stdout) == document
+    rows = list(csv.DictReader(lvm("compare", *names, "--paired", "--format", "csv").stdout.splitlines()))
+    assert [row["figure"] for row in rows] == [d["figure"] for d in document["differences"]]
+    assert float(rows[0]["difference_value"]) == document["differences"][0]["difference"]["value"]
+    table = lvm("compare", *names, "--paired", "--format", "markdown").stdout
+    assert table.count("\n| ") == len(rows) + 1
+    assert "has no format 'html'" in lvm("compare", *names, "--paired", "--format", "html", status=2).stderr
 
 
 def test_strict_exits_with_1_when_a_gate_failed(lvm: Lvm, small: Path) -> None:
@@ -127,6 +135,13 @@ def test_everything_can_be_listed_and_shown(lvm: Lvm, small: Path) -> None:
     assert all(row["status"] == "ok" for row in json.loads(lvm("plugins", "--json").stdout))
     lvm(*TOY, small)
     assert json.loads(lvm("show", "latest", "--json").stdout)["status"] == "finished"
+
+
+@pytest.mark.parametrize("words", [(), ("data",), ("new",)])
+def test_a_group_of_commands_alone_prints_its_help(words: tuple[str, ...], lvm: Lvm) -> None:
+    done = lvm(*words)
+    assert done.stdout.startswith(" ".join(["Usage: lvm", *words, "[OPTIONS] COMMAND"]))
+    assert done.stderr == ""
 
 
 def test_an_npz_file_is_imported_and_trained_on(lvm: Lvm, tmp_path: Path) -> None:

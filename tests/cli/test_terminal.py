@@ -12,12 +12,13 @@ import pytest
 from conftest import TOY, Lvm
 from rich.console import Console
 
-from lvm_cli.progress import WindowsBar
-from lvm_cli.reasons import reasons
-from lvm_cli.tables import beside, five_tests
-from lvmcore.evaluation.figures import apart, plain, signed
+from lvmcore.evaluation.figures import Figure, apart, plain, signed
 from lvmcore.evaluation.judgement import judge
-from lvmcore.report.format import figure_label
+from lvmcore.registry import Registry
+from lvmcore.report.columns import declared_in
+from lvmcore.report.evaluation import EvaluationTables
+from lvmcore.report.progress import WindowsBar
+from lvmcore.report.reasons import reasons
 from lvmcore.variants.gates import Gate, parse_rule
 
 Interval = tuple[float | None, float | None, float | None]
@@ -85,9 +86,9 @@ def test_brackets_in_a_plugin_are_printed_as_they_are(lvm: Lvm, small: Path) -> 
         "@hookimpl\n"
         "def lvm_losses():\n"
         "    return [('odd', Odd)]\n"
-        "@hookimpl\n"
-        "def lvm_predictors():\n"
-        f"    raise RuntimeError('{ODD}')\n"
+    )
+    Path("fails.py").write_text(
+        f"from lvmcore import hookimpl\n@hookimpl\ndef lvm_predictors():\n    raise RuntimeError('{ODD}')\n"
     )
     shown = lvm("show", "odd", "--plugin", "odd.py").stdout
     assert f"Weights {ODD}." in shown
@@ -95,7 +96,7 @@ def test_brackets_in_a_plugin_are_printed_as_they_are(lvm: Lvm, small: Path) -> 
     listed = lvm("list", "losses", "--plugin", "odd.py").stdout
     assert f"Weights {ODD}." in listed
     assert f"size={ODD}" in listed
-    assert f"RuntimeError: {ODD}" in lvm("plugins", "--plugin", "odd.py").stdout
+    assert f"RuntimeError: {ODD}" in lvm("plugins", "--plugin", "fails.py").stdout
     Path("variants.toml").write_text(f'[variants.odd]\ntitle = "{ODD}"\napproach = "see {ODD}"\n')
     assert f"{ODD}: see {ODD}" in lvm("list", "variants", "--registry", "variants.toml").stdout
     printed = lvm("run", "odd", *TOY[1:], small, "--registry", "variants.toml").stdout
@@ -103,14 +104,15 @@ def test_brackets_in_a_plugin_are_printed_as_they_are(lvm: Lvm, small: Path) -> 
 
 
 @pytest.mark.parametrize("profile", ["table", "strict", "causal"])
-def test_no_figure_is_cut_at_80_columns(profile: str, lvm: Lvm, small: Path) -> None:
+def test_no_figure_is_cut_at_80_columns(profile: str, lvm: Lvm, small: Path, registry: Registry) -> None:
     document = json.loads(lvm("eval", "copy-last", "--data", small, "--gates", profile, "--json").stdout)
-    for table in (five_tests(document), beside(document), reasons(document)):
+    tables = EvaluationTables(document, registry)
+    for table in (tables.tests(), tables.beside(), reasons(document, registry)):
         for width in (80, 120, 200):
             text = drawn(table, width)
             assert not CUT.search(text), text
             assert max(map(len, text.splitlines())) <= width
-    narrow = drawn(five_tests(document), 80)
+    narrow = drawn(tables.tests(), 80)
     for split in document["splits"].values():
         for figure in (split["cosine"], split["D"]["score"], split["E"]["low"]["cosine"]):
             if figure["value"] is None:
@@ -120,13 +122,13 @@ def test_no_figure_is_cut_at_80_columns(profile: str, lvm: Lvm, small: Path) -> 
         assert f"{split['B']['all']['chance_r5']['value']:.1%}" in narrow
         bins = [split["E"][name]["windows"] for name in ("low", "normal", "high")]
         assert "  ".join(map(str, bins)) in narrow
-    lines = drawn(reasons(document), 120).splitlines()
+    lines = drawn(reasons(document, registry), 120).splitlines()
     assert len([line for line in lines if line.startswith(" ")]) <= 24
 
 
-def test_reasons_are_a_condition_a_line(lvm: Lvm, small: Path) -> None:
+def test_reasons_are_a_condition_a_line(lvm: Lvm, small: Path, registry: Registry) -> None:
     document = json.loads(lvm("eval", "copy-last", "--data", small, "--json").stdout)
-    text = drawn(reasons(document), 120)
+    text = drawn(reasons(document, registry), 120)
     val, ood = (document["splits"][split]["A"]["margin"]["value"] for split in ("val", "ood"))
     assert re.search(rf"^ A  margin +VAL {val:.3f}  OOD {ood:.3f} +needs ≥ 0.02 *$", text, re.MULTILINE), text
     assert "not above" in text
@@ -143,15 +145,17 @@ def test_reasons_are_a_condition_a_line(lvm: Lvm, small: Path) -> None:
         (">= 0.5", (0.1, 0.0, 0.2), (None, None, None), "needs ≥ 0.5; not measurable on OOD"),
     ],
 )
-def test_reasons_say_no_more_than_is_so(condition: str, val: Interval, ood: Interval, said: str) -> None:
+def test_reasons_say_no_more_than_is_so(
+    condition: str, val: Interval, ood: Interval, said: str, registry: Registry
+) -> None:
     splits = {
         split: {"C": {"shuffle": dict(zip(("value", "low", "high"), ends, strict=True))}}
         for split, ends in (("val", val), ("ood", ood))
     }
     rules = [Gate("C", "shuffle", split, parse_rule(condition)) for split in splits]
-    gates = judge("mine", rules, {"splits": splits, "E_delta": None}).document()
+    gates = judge("mine", rules, {"splits": splits, "E_delta": None}, declared_in({}, registry)).document()
     evaluation = {"splits": splits, "gates": gates, "causal": None, "E_delta": None}
-    (line,) = [line for line in drawn(reasons(evaluation), 120).splitlines() if line.startswith(" C")]
+    (line,) = [line for line in drawn(reasons(evaluation, registry), 120).splitlines() if line.startswith(" C")]
     assert line.rstrip().endswith(f"  {said}")
 
 
@@ -215,7 +219,7 @@ def test_a_name_of_several_runs_means_the_newest(ran: Path, lvm: Lvm, small: Pat
 def test_a_run_keeps_its_number_and_shows_its_row_alone(ran: Path, lvm: Lvm, small: Path) -> None:
     change(ran, started="2020-01-01T00:00:00+00:00")
     printed = lvm("run", "--arch", "amn", "--size", "toy", "--epochs", "1", "--data", small).stdout
-    after = printed[printed.index("val cos   margin") :]
+    after = printed[printed.rindex("parameters") :]
     assert "copy-last " not in after
     assert re.search(r"^ 2   amn ", after, re.MULTILINE)
     assert re.search(r"^ 2   amn ", lvm("compare", "amn").stdout, re.MULTILINE)
@@ -224,8 +228,14 @@ def test_a_run_keeps_its_number_and_shows_its_row_alone(ran: Path, lvm: Lvm, sma
 def test_figures_are_rounded_alike() -> None:
     assert (plain(-0.0001), signed(-0.0001), signed(None)) == ("0.000", "+0.000", "–")
     assert (apart(0.5998, 0.6), apart(0.6, 0.6), apart(0.3, 0.6)) == ("0.5998", "0.600", "0.300")
-    labels = {"all.r5": "R@5", "unseen.r5": "R@5 unseen", "offsets.+1": "s(+1)", "low.gain": "gain low"}
-    assert {name: figure_label(name) for name in labels} == labels
+    assert Figure("a", aggregate="rate").text(0.4125) == "41.2%"
+    assert Figure("a", signed=True).interval({"value": 0.1, "low": -0.1, "high": 0.3}) == "+0.100 [-0.100, +0.300]"
+
+
+def test_figures_have_the_labels_that_they_declare(registry: Registry) -> None:
+    labels = {"B.all.r5": "R@5", "B.unseen.r5": "R@5 unseen", "A.offsets.+1": "s(+1)", "E.low.gain": "gain, low"}
+    known = declared_in({}, registry)
+    assert {name: known[name].figure.label for name in labels} == labels
 
 
 def test_nothing_is_marked_where_all_are_equal(ran: Path, lvm: Lvm) -> None:

@@ -11,7 +11,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from lvmcore import Corpus, CorpusInfo, component, hookimpl, option
+from lvmcore import Corpus, CorpusInfo, Figure, OffsetSweep, Protocol, component, hookimpl, option
 
 BREAKS: dict[tuple[str, str], type] = {}
 """(kind, promise) → the component that breaks it."""
@@ -292,6 +292,10 @@ corpus("is_built_alike_each_time", rows=lambda: torch.ones(30, 4) + random.Syste
 def check(promise: str, function, its_letter: str = "G"):
     class Faulty:
         letter: ClassVar[str] = its_letter
+        title: ClassVar[str] = "faulty"
+
+        def figures(self, context):
+            return (Figure("one", help="one"),)
 
         def build(self):
             return function
@@ -302,6 +306,53 @@ def check(promise: str, function, its_letter: str = "G"):
 check("letter_is_its_own", lambda chunk: {"one": chunk.cos_next}, "A")
 check("gives_a_figure_a_window", lambda chunk: {"one": chunk.cos_next.mean()}, "H")
 check("figures_do_not_depend_on_the_batch", lambda chunk: {"one": chunk.cos_next - chunk.cos_next.mean()}, "I")
+
+
+check("figures_are_declared", lambda chunk: {"another": chunk.cos_next}, "J")
+
+
+# -- optimizers
+
+
+def optimizer(promise: str, build):
+    class Faulty:
+        def build(self, parameters, lr, weight_decay):
+            return build(list(parameters), lr, weight_decay)
+
+    return breaks("optimizer", promise)(Faulty)
+
+
+class Amnesiac(torch.optim.SGD):
+    def state_dict(self):
+        return {**super().state_dict(), "state": {}}
+
+
+optimizer("is_an_optimizer_of_torch", lambda parameters, lr, decay: SimpleNamespace(param_groups=[{"lr": lr}]))
+optimizer("steps_lower_the_error", lambda parameters, lr, decay: torch.optim.SGD(parameters, lr, maximize=True))
+optimizer("weight_decay_shrinks_the_weights", lambda parameters, lr, decay: torch.optim.SGD(parameters, lr))
+optimizer("its_state_can_be_restored", lambda parameters, lr, decay: Amnesiac(parameters, lr, momentum=0.9))
+
+
+# -- protocols
+
+
+def protocol(promise: str, *tests, made=Protocol):
+    class Faulty:
+        def build(self):
+            return made(tests=tests)
+
+    return breaks("protocol", promise)(Faulty)
+
+
+@component
+class Drifting(OffsetSweep):
+    def build(self):
+        return lambda chunk: {"margin_last": chunk.cos_next * len(chunk.cos_next), "offsets.+1": chunk.cos_next}
+
+
+protocol("is_a_protocol", made=SimpleNamespace)
+protocol("figures_do_not_depend_on_the_batch", Drifting())
+protocol("the_figures_of_the_records_are_there", OffsetSweep())
 
 
 # -- reports
@@ -315,7 +366,7 @@ def report(promise: str, function):
     return breaks("report", promise)(Faulty)
 
 
-report("shows_every_comparison", lambda comparison: f"{max(row.val_cos for row in comparison.rows):.2f}")
+report("shows_every_comparison", lambda comparison: f"{max(row.parameters for row in comparison.rows):.2f}")
 report("names_every_model", lambda comparison: "a table\n" * len(comparison.rows))
 
 
@@ -362,6 +413,16 @@ def lvm_corpora():
 @hookimpl
 def lvm_checks():
     return pairs("check")
+
+
+@hookimpl
+def lvm_optimizers():
+    return pairs("optimizer")
+
+
+@hookimpl
+def lvm_protocols():
+    return pairs("protocol")
 
 
 @hookimpl

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pytest
 
+from lvmcore.hookspecs import KINDS
 from lvmcore.plugins import Plugins
-from lvmcore.registry import KINDS, Registry
+from lvmcore.registry import Registry
 from lvmcore.testing.promises import ANY, PLUGIN, Case, cases, promises
 
 REGISTRY = Registry(Plugins(only=()))

@@ -16,7 +16,7 @@ from lvmcore.testing.items import named
 from lvmcore.testing.promises import ANY, PLUGIN, Broken, Case, Subject, promises
 
 BROKEN = Path(__file__).with_name("broken_components.py")
-REGISTRY = Registry(Plugins([BROKEN], only=()))
+REGISTRY = Registry(Plugins([BROKEN], only=(), forgiving=True))
 PLUGIN_OF_FAULTS = REGISTRY.plugins.found[-1]
 
 
@@ -70,6 +70,24 @@ def test_pytest_counts_the_checks_and_names_what_failed(tmp_path: Path) -> None:
     assert status == 0
     assert "lvm::crooked.py/loss/straight::gradient_is_the_slope PASSED" in said
     assert "lvm conformance: 10 checks on 1 component of crooked.py" in said
+
+
+@pytest.mark.parametrize(
+    ("source", "reason"),
+    [
+        (
+            "from lvmcore import hookimpl\n@hookimpl\ndef lvm_losses():\n    return [('plain', dict)]\n",
+            "no component class",
+        ),
+        ("raise RuntimeError('bad day')\n", "RuntimeError: bad day"),
+    ],
+)
+def test_a_file_that_is_broken_is_a_check_that_failed(source: str, reason: str, tmp_path: Path) -> None:
+    (tmp_path / "broken.py").write_text(source)
+    status, said = run(tmp_path, "--lvm-plugin", "broken.py")
+    assert (status, "2 checks on 0 components of broken.py, 1 failed" in said) == (1, True), said
+    assert "it is FAILED: " in said
+    assert reason in said
 
 
 def test_a_plugin_that_is_not_there_is_an_error_that_guesses(tmp_path: Path) -> None:

@@ -17,6 +17,7 @@ import sys
 import textwrap
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import attrs
 import pytest
@@ -145,6 +146,7 @@ def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
 def test_every_block_of_a_page_runs(page: Path, page_folder: Path, run: Run) -> None:
+    names = {"__name__": "__main__"}  # one block goes on where the one before it ended
     for block in blocks(page):
         if block.not_run is not None:
             continue
@@ -156,19 +158,19 @@ def test_every_block_of_a_page_runs(page: Path, page_folder: Path, run: Run) -> 
                 for line in shown:
                     assert line in printed or line == "…", f"{block.where}: {command}\n{printed}"
         elif block.language == "python":
-            run_python(block)
+            run_python(block, names)
         elif block.language == "toml" and re.search(r"^\[+(variants|gates)\.", block.text, re.MULTILINE):
             Path("page.toml").write_text(block.text)
             load_catalogue([*default_files(), Path("page.toml")])
 
 
-def run_python(block: Block) -> None:
+def run_python(block: Block, names: dict[str, Any]) -> None:
     if named := FILE.match(block.text):
         Path(named[1]).parent.mkdir(parents=True, exist_ok=True)
         Path(named[1]).write_text(block.text)
         compile(block.text, named[1], "exec")
     else:
-        exec(compile(block.text, block.where, "exec"), {"__name__": "__main__"})
+        exec(compile(block.text, block.where, "exec"), names)
 
 
 def test_the_pages_hold_what_is_looked_for() -> None:

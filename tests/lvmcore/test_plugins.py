@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 
 import pytest
+from conftest import Site
 
 from lvmcore.errors import LvmError
 from lvmcore.expression import parse_one
+from lvmcore.hookspecs import KINDS
 from lvmcore.plugins import Plugins
-from lvmcore.registry import KINDS, Registry
+from lvmcore.registry import Registry
 
 GOOD = """
 from lvmcore import component, hookimpl, option
@@ -26,29 +27,6 @@ class Good:
 def lvm_losses():
     return [("{name}", Good)]
 """
-
-
-class Site:
-    """A folder of fake distributions on the import path, with real metadata."""
-
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-
-    def install(self, dist: str, source: str, entry: str = "") -> None:
-        module = f"plugin_of_{dist.replace('-', '_')}"
-        (self.folder / f"{module}.py").write_text(source)
-        info = self.folder / f"{dist.replace('-', '_')}-1.2.dist-info"
-        info.mkdir()
-        (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {dist}\nVersion: 1.2\n")
-        (info / "entry_points.txt").write_text(f"[lvm]\n{entry or dist} = {module}\n")
-
-
-@pytest.fixture
-def site(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Site:
-    monkeypatch.syspath_prepend(str(tmp_path))
-    for name in [name for name in sys.modules if name.startswith("plugin_of_")]:
-        del sys.modules[name]
-    return Site(tmp_path)
 
 
 def row(plugins: Plugins, dist: str):
@@ -131,11 +109,22 @@ def test_a_distribution_that_does_not_own_the_name_is_an_error_that_says_who_doe
         Registry(Plugins()).find("loss", parse_one("lvm-on/twice"))
 
 
-def test_a_misspelt_hook_leaves_nothing_of_the_plugin_behind(site: Site) -> None:
-    site.install("lvm-half", GOOD.format(name="half") + "\n@hookimpl\ndef lvm_imputs():\n    return []\n")
+@pytest.mark.parametrize(
+    ("further", "reason"),
+    [
+        ("@hookimpl\ndef lvm_imputs():\n    return []\n", "did you mean 'lvm_inputs'"),
+        ("@hookimpl\ndef lvm_samplers(extra):\n    return []\n", "extra"),
+        ("@hookimpl(wrapper=True)\ndef lvm_inputs():\n    return (yield)\n", "'lvm_inputs' is a wrapper"),
+        ("def lvm_inputs():\n    return []\n", "'lvm_inputs' is no hook without @hookimpl"),
+    ],
+)
+def test_a_faulty_hook_leaves_nothing_of_the_plugin_behind(further: str, reason: str, site: Site) -> None:
+    site.install("lvm-half", GOOD.format(name="half") + "\n" + further)
     registry = Registry(Plugins())
-    assert "did you mean 'lvm_inputs'" in row(registry.plugins, "lvm-half").reason
+    assert reason in row(registry.plugins, "lvm-half").reason
     assert "half" not in [found.name for found in registry.all("loss")]
+    assert not registry.plugins.manager.has_plugin("lvm-half/lvm-half")
+    assert vars(registry.plugins.hook).keys() == vars(Plugins(only=()).hook).keys()  # nor a hook that there is none of
 
 
 def test_a_built_in_is_never_shadowed_in_silence(site: Site) -> None:
@@ -177,6 +166,27 @@ def test_one_file_is_a_plugin(tmp_path: Path) -> None:
         Plugins([file])
     with pytest.raises(LvmError, match="no such plugin file"):
         Plugins([tmp_path / "other.py"])
+
+
+LATE = GOOD.format(name="x").replace('[("x", Good)]', "1 / 0")
+
+
+def test_a_file_whose_fault_shows_when_its_hook_is_called_ends_what_asked_for_it(tmp_path: Path) -> None:
+    file = tmp_path / "mine.py"
+    file.write_text(LATE)
+    with pytest.raises(LvmError, match="the plugin file cannot be loaded: ZeroDivisionError") as caught:
+        Registry(Plugins([file])).all("loss")
+    assert caught.value.where == f"--plugin {file}"
+
+
+@pytest.mark.parametrize(("source", "reason"), [(LATE, "ZeroDivisionError"), ("1 / 0", "ZeroDivisionError")])
+def test_who_is_forgiving_gets_a_broken_file_as_a_plugin_that_failed(source: str, reason: str, tmp_path: Path) -> None:
+    file = tmp_path / "mine.py"
+    file.write_text(source)
+    registry = Registry(Plugins([file], forgiving=True))
+    assert registry.all("loss")
+    (failed,) = registry.plugins.failed
+    assert (failed.dist, failed.reason.partition(":")[0]) == ("mine.py", reason)
 
 
 def test_a_file_that_is_named_twice_is_one_plugin(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -7,16 +7,12 @@ from lvmcore import hookimpl
 
 @hookimpl
 def lvm_architectures():
-    from lvm_plugin_mingru.mingru import MinGru
-
-    return [("mingru", MinGru)]
+    return [("mingru", "lvm_plugin_mingru.mingru:MinGru")]
 
 
 @hookimpl
 def lvm_losses():
-    from lvm_plugin_mingru.varcov import VarianceCovariance
-
-    return [("varcov", VarianceCovariance)]
+    return [("varcov", "lvm_plugin_mingru.varcov:VarianceCovariance")]
 
 
 @hookimpl

@@ -6,9 +6,10 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from attrs.validators import ge
-from lvmcore import Step, component, option
+from lvmcore import component, option
 
 if TYPE_CHECKING:
+    from lvmcore import Step
     from torch import Tensor
 
 EPSILON = 1e-4

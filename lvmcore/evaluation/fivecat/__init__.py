@@ -1,1 +1,8 @@
-"""The five tests of 5CAT, one file a test."""
+"""5CAT, the 5→1 causal alignment test: the protocol and its five tests, one file a test."""
+
+from lvmcore.hookspecs import hookimpl
+
+
+@hookimpl
+def lvm_protocols():
+    return [("5cat", "lvmcore.evaluation.fivecat.protocol:FiveCat")]

@@ -2,65 +2,106 @@
 
 from __future__ import annotations
 
-import attrs
-import torch
-from torch import Tensor
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING, ClassVar
 
-from lvmcore.evaluation.chunk import Chunk, answered, where
-from lvmcore.evaluation.content import mix
-from lvmcore.evaluation.statistics import Figure, Statistics
+import numpy as np
 
-NAMES = ("shuffle", "reverse", "leave_one_out", "repeat", "foreign")
+from lvmcore.components import component
+from lvmcore.evaluation.figures import Columns, Count, Figure
+from lvmcore.evaluation.rows import answered, where
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from lvmcore.evaluation.chunk import Chunk
+    from lvmcore.evaluation.statistics import Statistics
+
+SPOILT = {
+    "shuffle": "in another order",
+    "reverse": "read backwards",
+    "leave_one_out": "without one row, on average",
+    "repeat": "of five times the last row",
+    "foreign": "whose last row comes from another article",
+}
+"""Ablation → the context that it makes."""
+
+_TINY = 1e-6
 
 
-@attrs.frozen
+@component
 class Ablations:
     """Δ = mean cos(model(ablated), target) − mean cos(model(context), target); below 0 is worse."""
 
-    shuffle: Figure
-    reverse: Figure
-    leave_one_out: Figure
-    repeat: Figure
-    foreign: Figure
-    windows: int
+    letter: ClassVar[str] = "C"
+    title: ClassVar[str] = "ablations"
 
+    def figures(self, context: int) -> tuple[Figure, ...]:
+        return tuple(
+            # a model that uses its context loses more when the context is spoilt
+            Figure(name, help=f"what the cosine gains with a context {text}", better="lower", signed=True)
+            for name, text in SPOILT.items()
+        )
 
-def measure(chunk: Chunk) -> dict[str, Tensor]:
-    """Δ of each ablation and window; nothing for the oracle, which has no answer to an ablated context."""
-    context, keys = chunk.batch.context, chunk.window_keys
-    if chunk.sees_target or context.shape[1] < 2:
-        return {}
-    foreign_row, there = chunk.keys.foreign(chunk.batch, keys)
+    def counts(self) -> tuple[Count, ...]:
+        return (Count("windows", of="shuffle"),)
 
-    def delta(ablated: Tensor) -> Tensor:
-        return answered(chunk.predict(ablated), chunk.batch.target) - chunk.cos_next
+    def build(self) -> Callable[[Chunk], dict[str, Tensor]]:
+        import torch
 
-    order = permutations(keys, context.shape[1])
-    left_out = torch.stack([delta(leave_out(context, i)) for i in range(context.shape[1])])
-    foreign = torch.cat([context[:, :-1], chunk.batch.corpus.rows(foreign_row)[:, None]], 1)
-    return {
-        "C/shuffle": delta(reordered(context, order)),
-        "C/reverse": answered(chunk.reversed, chunk.batch.target) - chunk.cos_next,
-        "C/leave_one_out": left_out.mean(0),
-        "C/repeat": delta(context[:, -1:].expand_as(context)),
-        "C/foreign": where(there, delta(foreign)),
-    }
+        def measure(chunk: Chunk) -> dict[str, Tensor]:
+            """Δ of each ablation and window; nothing for the oracle, which has no answer to an ablated context."""
+            context, keys = chunk.batch.context, chunk.window_keys
+            if chunk.sees_target or context.shape[1] < 2:
+                return {}
+            foreign_row, there = chunk.keys.foreign(chunk.batch, keys)
+
+            def delta(ablated: Tensor) -> Tensor:
+                return answered(chunk.predict(ablated), chunk.batch.target) - chunk.cos_next
+
+            order = permutations(keys, context.shape[1])
+            left_out = torch.stack([delta(leave_out(context, i)) for i in range(context.shape[1])])
+            foreign = torch.cat([context[:, :-1], chunk.batch.corpus.rows(foreign_row)[:, None]], 1)
+            return {
+                "shuffle": delta(reordered(context, order)),
+                "reverse": answered(chunk.reversed, chunk.batch.target) - chunk.cos_next,
+                "leave_one_out": left_out.mean(0),
+                "repeat": delta(context[:, -1:].expand_as(context)),
+                "foreign": where(there, delta(foreign)),
+            }
+
+        return measure
+
+    def remarks(self, name: str, split: str, columns: Columns, statistics: Statistics) -> Iterator[str]:
+        """One answer to every context."""
+        spoilt = [columns[f"{self.letter}/{ablation}"] for ablation in SPOILT if f"{self.letter}/{ablation}" in columns]
+        same = spoilt and all((np.abs(column[~np.isnan(column)]) < _TINY).all() for column in spoilt)
+        if same and not np.nansum(columns["broken"]):
+            yield f"{name} answers the same on {split} whatever the context"
 
 
 def leave_out(context: Tensor, i: int) -> Tensor:
     """Drop row i and repeat the first remaining row at the front, so that dropping the last really drops it."""
+    import torch
+
     rest = [place for place in range(context.shape[1]) if place != i]
     return context.index_select(1, torch.tensor([rest[0], *rest], device=context.device))
 
 
 def reordered(context: Tensor, order: Tensor) -> Tensor:
     """The rows of each context (B, C, D) in an order of its own (B, C)."""
+    import torch
+
     begins = torch.arange(len(order))[:, None] * order.shape[1]
     return context.flatten(0, 1).index_select(0, (begins + order).flatten()).view_as(context)
 
 
 def permutations(keys: Tensor, length: int) -> Tensor:
     """A permutation for each key (B, C), never the identity, every other equally likely."""
+    import torch
+
+    from lvmcore.evaluation.content import mix
+
     columns = torch.arange(length)
     order = torch.empty(len(keys), length, dtype=torch.int64)
     todo = torch.arange(len(keys))
@@ -71,7 +112,3 @@ def permutations(keys: Tensor, length: int) -> Tensor:
         again = (order[todo] == columns).all(1)
         todo, draw = todo[again], draw[again]
     return order
-
-
-def report(statistics: Statistics) -> Ablations:
-    return Ablations(*(statistics.figure(f"C/{name}") for name in NAMES), windows=statistics.count("C/shuffle"))

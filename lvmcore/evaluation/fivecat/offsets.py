@@ -2,66 +2,102 @@
 
 from __future__ import annotations
 
-import attrs
-import numpy as np
-from torch import Tensor
+from collections.abc import Callable
+from typing import TYPE_CHECKING, ClassVar
 
-from lvmcore.evaluation.chunk import Chunk, cosine, where
-from lvmcore.evaluation.statistics import COSINE, Figure, Statistics
+import numpy as np
+
+from lvmcore.components import component
+from lvmcore.evaluation.figures import COSINE, Columns, Count, Figure
+from lvmcore.evaluation.fivecat import direction
+from lvmcore.evaluation.rows import cosine, where
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from lvmcore.evaluation.chunk import Chunk
 
 AFTER = 3
 """Offsets run from −(C − 1), the first context row, to +3, two rows after the target."""
 
 
-@attrs.frozen
+@component
 class OffsetSweep:
     """Mean cosine at each offset from the last context row; offset +1 is the target."""
 
-    offsets: dict[str, Figure]
-    margin: Figure
-    margin_last: Figure
-    direction: Figure
-    gain: Figure
-    windows: int
+    letter: ClassVar[str] = "A"
+    title: ClassVar[str] = "offset sweep"
+
+    def figures(self, context: int) -> tuple[Figure, ...]:
+        return (
+            Figure(
+                "cosine",
+                help="cosine of prediction and target",
+                range=COSINE,
+                better="higher",
+                compared=True,
+                key="val_cos",
+                headline=1,
+                place="cosine",
+            ),
+            *(
+                Figure(f"offsets.{k}", f"s({k})", help=f"cosine with the row at offset {k}", range=COSINE)
+                for k in self.offsets(context)
+            ),
+            Figure(
+                "margin",
+                help="s(+1) less the largest other mean of the sweep",
+                better="higher",
+                signed=True,
+                key="margin",
+                headline=3,
+                derive=margin,
+            ),
+            Figure(
+                "margin_last",
+                "margin over last row",
+                help="s(+1) less s(0), the cosine with the last context row",
+                better="higher",
+                signed=True,
+            ),
+            *direction.FIGURES,
+        )
+
+    def counts(self) -> tuple[Count, ...]:
+        return (Count("windows", of="offsets.+1"),)
+
+    def offsets(self, context: int) -> list[str]:
+        """`-4 … 0 … +3` for a context of 5."""
+        return names(range(1 - context, AFTER + 1))
+
+    def build(self) -> Callable[[Chunk], dict[str, Tensor]]:
+        def measure(chunk: Chunk) -> dict[str, Tensor]:
+            """s(k) of each window for which every row of the sweep exists."""
+            columns, complete = {}, None
+            for name in self.offsets(chunk.batch.length):
+                rows, inside = chunk.batch.at(int(name) - 1)
+                columns[f"offsets.{name}"] = cosine(chunk.prediction, rows)
+                complete = inside if complete is None else complete & inside
+            assert complete is not None
+            columns["margin_last"] = columns["offsets.+1"] - columns["offsets.0"]
+            return {name: where(complete, values) for name, values in columns.items()} | direction.measure(chunk)
+
+        return measure
 
 
-def offset_names(context: int) -> list[str]:
-    """`-4 … 0 … +3` for a context of 5."""
-    return [f"{k:+d}" if k else "0" for k in range(1 - context, AFTER + 1)]
+def names(offsets: range) -> list[str]:
+    """How offsets are written: with their sign, but for 0."""
+    return [f"{k:+d}" if k else "0" for k in offsets]
 
 
-def measure(chunk: Chunk) -> dict[str, Tensor]:
-    """s(k) of each window for which every row of the sweep exists."""
-    columns, complete = {}, None
-    for name in offset_names(chunk.batch.length):
-        rows, inside = chunk.batch.at(int(name) - 1)
-        columns[f"A/{name}"] = cosine(chunk.prediction, rows)
-        complete = inside if complete is None else complete & inside
-    assert complete is not None
-    columns["A/margin_last"] = columns["A/+1"] - columns["A/0"]
-    return {name: where(complete, values) for name, values in columns.items()}
-
-
-def margin(columns: dict[str, np.ndarray]) -> np.ndarray:
+def margin(columns: Columns) -> np.ndarray:
     """The margin's column: s(+1) − s(k) of the offset k whose mean is the largest of the others.
 
     The offset is chosen by the means over the split, and stays that of the split when articles are resampled.
     """
-    offsets = [name for name in columns if name.startswith("A/") and name[2:].lstrip("+-").isdigit()]
-    others = [name for name in offsets if name != "A/+1" and not np.isnan(columns[name]).all()]
-    if not others:
-        return np.full_like(columns["A/+1"], np.nan)
-    rival = max(others, key=lambda name: np.nanmean(columns[name], dtype=np.float64))
-    return columns["A/+1"] - columns[rival]
-
-
-def report(statistics: Statistics, names: list[str]) -> OffsetSweep:
-    """margin = s(+1) − the largest other mean; margin_last = s(+1) − s(0)."""
-    return OffsetSweep(
-        offsets={name: statistics.figure(f"A/{name}", COSINE) for name in names},
-        margin=statistics.figure("A/margin"),
-        margin_last=statistics.figure("A/margin_last"),
-        direction=statistics.figure("A/direction"),
-        gain=statistics.figure("A/gain"),
-        windows=statistics.count("A/+1"),
-    )
+    own = columns["offsets.+1"]
+    others = [column for name, column in columns.items() if name.startswith("offsets.") and column is not own]
+    measured = [column for column in others if not np.isnan(column).all()]
+    if not measured:
+        return np.full_like(own, np.nan)
+    return own - max(measured, key=lambda column: np.nanmean(column, dtype=np.float64))

@@ -2,77 +2,109 @@
 
 from __future__ import annotations
 
-import attrs
-import numpy as np
-import torch
-from torch import Tensor
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING, ClassVar
 
-from lvmcore.data.corpus import Corpus
-from lvmcore.evaluation.chunk import Chunk, pointing, where
-from lvmcore.evaluation.statistics import RATE, Figure, Statistics
+from lvmcore.components import component
+from lvmcore.evaluation.figures import RATE, Count, Figure
+from lvmcore.evaluation.rows import pointing, where
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from lvmcore.data.corpus import Corpus
+    from lvmcore.evaluation.chunk import Chunk
 
 LEAST = 6
 """Articles with fewer candidates are left out and counted."""
 
+CANDIDATES = {"all": "all rows of the article", "unseen": "the rows of the article that are not in the context"}
 
-@attrs.frozen
+
+@component
 class Retrieval:
-    """R@1, R@5 and MRR, each beside what chance gives for these candidate counts."""
+    """R@1, R@5 and MRR among all rows of the article and among the unseen ones, each beside what chance gives."""
 
-    r1: Figure
-    r5: Figure
-    mrr: Figure
-    chance_r1: Figure
-    chance_r5: Figure
-    chance_mrr: Figure
-    windows: int
-    skipped_articles: int
-    duplicates: int
+    letter: ClassVar[str] = "B"
+    title: ClassVar[str] = "retrieval"
+
+    def figures(self, context: int) -> tuple[Figure, ...]:
+        return tuple(figure for kind, rows in CANDIDATES.items() for figure in _figures(kind, rows))
+
+    def counts(self) -> tuple[Count, ...]:
+        return tuple(count for kind in CANDIDATES for count in counted(kind))
+
+    def build(self) -> Callable[[Chunk], dict[str, Tensor]]:
+        import torch
+
+        def measure(chunk: Chunk) -> dict[str, Tensor]:
+            """Rank of each window's target and the number of candidates, with and without the context rows.
+
+            A prediction that is no direction finds nothing: its target stands last.
+            """
+            batch, starts = chunk.batch, chunk.batch.corpus.starts
+            articles = batch.articles.unique()
+            rows = torch.cat([torch.arange(*starts[article : article + 2].tolist()) for article in articles.tolist()])
+            alike = chunk.keys.alike[rows]
+            targets = torch.searchsorted(rows, batch.targets)[:, None]  # (B, 1), places among rows
+            similarities = _similarities(chunk.prediction, batch.corpus, alike)
+            own = similarities.gather(1, targets)
+            higher, ties = similarities > own, similarities == own
+            copies = alike == alike[targets]
+            # (B, R): a window's candidates are rows of its own article
+            inside = batch.corpus.article_of[rows] == batch.articles[:, None]
+            counts = {"all": [(mask & inside).sum(1) for mask in (inside, higher, ties, copies)]}
+            seen = targets - torch.arange(1, batch.length + 1)  # (B, C)
+            of_seen = [mask.gather(1, seen).sum(1) for mask in (inside, higher, ties, copies)]
+            counts["unseen"] = [whole - part for whole, part in zip(counts["all"], of_seen, strict=True)]
+            columns: dict[str, Tensor] = {}
+            lost = ~pointing(chunk.prediction)
+            for kind, (candidates, above, level, same) in counts.items():
+                enough, chance = candidates >= LEAST, standing(torch.zeros_like(above), candidates)
+                above, level = torch.where(lost, candidates - 1, above), torch.where(lost, 1, level)
+                found = {
+                    "rank": 1 + above + (level - 1) / 2,
+                    "candidates": candidates,
+                    "duplicates": same - 1,
+                    **standing(above, level),
+                    **{f"chance_{name}": value for name, value in chance.items()},
+                }
+                columns |= {f"{kind}.{name}": where(enough, values) for name, values in found.items()}
+            return columns
+
+        return measure
 
 
-@attrs.frozen
-class RetrievalResult:
-    """Retrieval among all rows of the article, and among those that are not in the context."""
-
-    all: Retrieval
-    unseen: Retrieval | None
-    """None under `5cat-2025`, which knows no such candidates."""
+HEADLINES = {"unseen.r5": 4, "all.r5": 6, "all.r1": 8}
 
 
-def measure(chunk: Chunk) -> dict[str, Tensor]:
-    """Rank of each window's target and the number of candidates, with and without the context rows.
+def _figures(kind: str, rows: str) -> Iterator[Figure]:
+    unseen = "" if kind == "all" else f" {kind}"
+    for k in (1, 5):
+        name = f"{kind}.r{k}"
+        yield Figure(
+            name,
+            f"R@{k}{unseen}",
+            help=f"how often the target is among the nearest {k} of {rows}",
+            aggregate="rate",
+            better="higher",
+            compared=name == "unseen.r5",
+            key=f"r{k}" if kind == "all" else "",
+            headline=HEADLINES.get(name, 0),
+        )
+    yield Figure(f"{kind}.mrr", f"MRR{unseen}", help=f"mean of 1 / rank among {rows}", range=RATE, better="higher")
+    aside = "chance R@1, R@5" if kind == "all" else f"chance, {kind}"
+    for name, label in (("r1", "R@1"), ("r5", "R@5")):
+        yield Figure(f"{kind}.chance_{name}", f"{label} by chance", aggregate="rate", aside=aside)
+    yield Figure(f"{kind}.chance_mrr", "MRR by chance", range=RATE, hidden=True)
 
-    A prediction that is no direction finds nothing: its target stands last.
-    """
-    batch, starts = chunk.batch, chunk.batch.corpus.starts
-    articles = batch.articles.unique()
-    rows = torch.cat([torch.arange(*starts[article : article + 2].tolist()) for article in articles.tolist()])
-    alike = chunk.keys.alike[rows]
-    targets = torch.searchsorted(rows, batch.targets)[:, None]  # (B, 1), places among rows
-    similarities = _similarities(chunk.prediction, batch.corpus, alike)
-    own = similarities.gather(1, targets)
-    higher, ties = similarities > own, similarities == own
-    copies = alike == alike[targets]
-    # (B, R): a window's candidates are rows of its own article
-    inside = batch.corpus.article_of[rows] == batch.articles[:, None]
-    counts = {"all": [(mask & inside).sum(1) for mask in (inside, higher, ties, copies)]}
-    seen = targets - torch.arange(1, batch.length + 1)  # (B, C)
-    of_seen = [mask.gather(1, seen).sum(1) for mask in (inside, higher, ties, copies)]
-    counts["unseen"] = [whole - part for whole, part in zip(counts["all"], of_seen, strict=True)]
-    columns: dict[str, Tensor] = {}
-    lost = ~pointing(chunk.prediction)
-    for kind, (candidates, above, level, same) in counts.items():
-        enough = candidates >= LEAST
-        above, level = torch.where(lost, candidates - 1, above), torch.where(lost, 1, level)
-        found = {
-            "rank": 1 + above + (level - 1) / 2,
-            "candidates": candidates,
-            "duplicates": same - 1,
-            **standing(above, level),
-            **{f"chance_{name}": value for name, value in standing(torch.zeros_like(above), candidates).items()},
-        }
-        columns |= {f"B/{kind}/{name}": where(enough, values) for name, values in found.items()}
-    return columns
+
+def counted(kind: str) -> Iterator[Count]:
+    """What is counted beside the figures of one set of candidates."""
+    skipped, copies = ("articles skipped in B", "duplicates") if kind == "all" else ("", "")
+    yield Count(f"{kind}.windows", of=f"{kind}.rank")
+    yield Count(f"{kind}.skipped_articles", of=f"{kind}.rank", what="articles without", label=skipped)
+    yield Count(f"{kind}.duplicates", of=f"{kind}.duplicates", what="above 0", label=copies)
 
 
 def standing(above: Tensor, level: Tensor) -> dict[str, Tensor]:
@@ -80,6 +112,8 @@ def standing(above: Tensor, level: Tensor) -> dict[str, Tensor]:
 
     A target stands at each place of its level equally often, so that what ranks all rows alike gets what chance gives.
     """
+    import torch
+
     harmonic = torch.cat([torch.zeros(1), (1 / torch.arange(1, 1 + int((above + level).max())).double()).cumsum(0)])
     return {
         "r1": ((1 - above) / level).clamp(0, 1),
@@ -95,22 +129,3 @@ def _similarities(prediction: Tensor, corpus: Corpus, alike: Tensor) -> Tensor:
     """
     distinct, column = alike.unique(return_inverse=True)
     return (prediction @ corpus.rows(distinct).T).index_select(1, column)
-
-
-def report(statistics: Statistics) -> RetrievalResult:
-    kinds = [
-        _report(statistics, kind) if f"B/{kind}/rank" in statistics.columns else None for kind in ("all", "unseen")
-    ]
-    assert kinds[0] is not None
-    return RetrievalResult(kinds[0], kinds[1])
-
-
-def _report(statistics: Statistics, kind: str) -> Retrieval:
-    names = ("r1", "r5", "mrr", "chance_r1", "chance_r5", "chance_mrr")
-    duplicates = statistics.columns.get(f"B/{kind}/duplicates", np.zeros(0))
-    return Retrieval(
-        *(statistics.figure(f"B/{kind}/{name}", RATE) for name in names),
-        windows=statistics.count(f"B/{kind}/rank"),
-        skipped_articles=statistics.articles_without(f"B/{kind}/rank") + len(statistics.too_short),
-        duplicates=int((duplicates > 0).sum()),
-    )

@@ -3,20 +3,16 @@
 from __future__ import annotations
 
 from lvmcore.components import explicit, options, summary
-from lvmcore.registry import KINDS
+from lvmcore.hookspecs import KINDS
 from lvmcore.testing.promises import ANY, PLUGIN, Subject, expect
 from lvmcore.testing.promises import promise as promised
-from lvmcore.timing import LossSchedule, Schedule
 from lvmcore.variants.catalogue import default_files, load_catalogue
-
-RESERVED = {"loss": LossSchedule.names(), "input": Schedule.names()}
 
 
 @promised(PLUGIN)
 def loads_and_gives_only_components(subject: Subject) -> None:
     """The plugin loads, implements hooks that exist, and gives components and nothing else."""
-    for kind in KINDS:
-        subject.registry.all(kind)
+    subject.registry.examine()
     plugin = subject.plugin
     expect(plugin.status == "ok", f"it is {plugin.status}: {plugin.reason}")
 
@@ -53,6 +49,8 @@ def options_survive_a_checkpoint(subject: Subject) -> None:
 
 @promised(ANY)
 def options_are_its_own(subject: Subject) -> None:
-    """No option has the name of one that the objective or the schedule gives: weight, share, start, stop, ramp."""
-    taken = RESERVED.get(subject.kind, frozenset()) & {item.name for item in options(subject.component)}
+    """No option has the name of one that all of its kind share, such as weight, share, start, stop and ramp."""
+    shared = KINDS[subject.kind].shared
+    common = {item.name for item in options(shared)} if shared else set()
+    taken = common & {item.name for item in options(subject.component)}
     expect(not taken, f"taken already: {', '.join(sorted(taken))}")

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 import torch
 from torch import Tensor
 
+from lvmcore.evaluation.checks import shape_fault
 from lvmcore.evaluation.chunk import Chunk
 from lvmcore.evaluation.content import ContentKeys
 from lvmcore.testing.material import CONTEXT, corpus
@@ -35,11 +36,28 @@ def figures(subject: Subject, given: Chunk) -> Mapping[str, Tensor]:
 
 @promise("check")
 def letter_is_its_own(subject: Subject) -> None:
-    """Its class has a letter from F to Z that no other check has."""
+    """Its class has a letter from F to Z that no other check has, and a title."""
     letter = str(getattr(subject.component, "letter", ""))
     expect(re.fullmatch("[F-Z]", letter), f"its letter is {letter!r}")
     letters = [getattr(one.component, "letter", "") for one in subject.registry.all("check")]
     expect(letters.count(letter) == 1, f"another check has the letter {letter}")
+    expect(getattr(subject.component, "title", ""), "its class has no title")
+
+
+@promise("check")
+def figures_are_declared(subject: Subject) -> None:
+    """It declares what it measures: each figure with a name of its own and a line of help, and gives all of them."""
+    for text, made in subject.settings():
+        problem = shape_fault(made, CONTEXT)
+        expect(not problem, f"{problem}{text}")
+        declared = made.figures(CONTEXT)
+        names = [figure.name for figure in declared]
+        expect(len(set(names)) == len(names), f"a figure is declared twice{text}")
+        bare = [figure.name for figure in declared if not figure.help]
+        expect(not bare, f"without help: {', '.join(bare)}{text}")
+        wanted = {f.name for f in declared if f.derive is None and f.aggregate != "spread"}
+        lacking = wanted - set(figures(subject, chunk()))
+        expect(not lacking, f"declared, but never measured: {', '.join(sorted(lacking))}{text}")
 
 
 @promise("check")
@@ -47,7 +65,6 @@ def gives_a_figure_a_window(subject: Subject) -> None:
     """It gives floats (B,) by name, NaN where a window cannot be measured; also for the oracle and a broken model."""
     for kind in ("the last row", "the target", "nothing"):
         given = figures(subject, chunk(kind))
-        expect(given, f"it gave no figure for a model that predicts {kind}")
         for name, values in given.items():
             fits = isinstance(values, Tensor) and values.shape == (HELD,) and values.is_floating_point()
             expect(fits, f"'{name}' is no float tensor of shape ({HELD},) where {kind} is predicted")

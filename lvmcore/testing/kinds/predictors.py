@@ -11,6 +11,7 @@ from torch import Tensor
 
 from lvmcore.data.corpus import Corpus
 from lvmcore.errors import LvmError
+from lvmcore.evaluation.predictors import ORACLE, role_of
 from lvmcore.testing.kinds import corpora
 from lvmcore.testing.material import BATCH, CONTEXT, corpus, odd_contexts, rows
 from lvmcore.testing.promises import Subject, expect, promise
@@ -35,7 +36,7 @@ def home(subject: Subject) -> Corpus:
 def built(subject: Subject, held: Corpus, made: Any = None) -> Callable[[Tensor], Tensor]:
     """The predictor on a corpus; targets, where it sees them, are random rows."""
     predictor = (made or subject.make()).build(held, CONTEXT)
-    if getattr(subject.component, "sees_target", False):
+    if role_of(subject.registered) == ORACLE:
         return lambda context: predictor(context, rows(len(context), held.dim, seed=9))
     return predictor
 
@@ -66,7 +67,7 @@ def the_same_context_gets_the_same_answer(subject: Subject) -> None:
     together = predictor(context)
     expect(torch.equal(context, contexts(held)), "it writes into its context")
     expect(torch.equal(together, predictor(contexts(held))), "two calls differ")
-    if getattr(subject.component, "sees_target", False):
+    if role_of(subject.registered) == ORACLE:
         return  # its answer is the target's
     alone = torch.cat([predictor(one[None]) for one in contexts(held)])
     apart = float((together - alone).abs().max())

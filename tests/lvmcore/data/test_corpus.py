@@ -16,6 +16,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from lvmcore.data.corpus import Corpus, CorpusInfo, digest_of, save_corpus
+from lvmcore.data.open import open_corpus
 from lvmcore.data.windows import SPLITS
 from lvmcore.errors import LvmError
 from lvmcore.registry import Registry
@@ -182,6 +183,31 @@ def test_a_missing_or_truncated_file_is_named(make_corpus: MakeCorpus, tmp_path:
         assert caught.value.where == str(broken)
 
 
+def test_a_corpus_that_may_not_be_read_gets_its_true_reason(
+    small: Path, registry: Registry, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("folder", "folder.safetensors"):
+        (tmp_path / name).mkdir()
+        with pytest.raises(LvmError, match="the corpus cannot be read: Is a directory\n") as caught:
+            open_corpus(str(tmp_path / name), registry)
+        assert caught.value.where == str(tmp_path / name)
+
+    def refuse(*_: Any, **__: Any) -> Any:
+        raise PermissionError(13, "Permission denied", str(small))
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Path, "open", refuse)
+        with pytest.raises(LvmError, match="the corpus cannot be read: Permission denied\n"):
+            Corpus.open(small)
+
+    def vanish(*_: Any, **__: Any) -> Any:
+        raise FileNotFoundError(f"No such file or directory: {small}")
+
+    monkeypatch.setattr("safetensors.safe_open", vanish)  # between the two looks at it
+    with pytest.raises(LvmError, match="there is no such corpus\n"):
+        Corpus.open(small)
+
+
 def test_another_safetensors_file_is_no_corpus(tmp_path: Path) -> None:
     path = tmp_path / "other.safetensors"
     safetensors.numpy.save_file({"weights": np.ones(3)}, path)
@@ -263,6 +289,13 @@ def test_articles_too_short_for_a_window_are_said_to_be() -> None:
     with pytest.raises(LvmError, match="the longest of 5 chunks") as caught:
         in_memory([5, 4], [0, 0]).windows("train").require("training")
     assert "at least 6" in (caught.value.expected or "")
+
+
+def test_a_split_without_an_article_is_said_to_have_none() -> None:
+    with pytest.raises(LvmError, match="no window for validation: no article is in split 'val'\n") as caught:
+        in_memory([8, 9], [0, 0]).windows("val").require("validation")
+    assert caught.value.expected == "articles of at least 6 chunks whose entry in splits is 1"
+    assert "lvm data import it again" in (caught.value.fix or "")
 
 
 def test_every_bundled_corpus_is_whole_and_has_windows_in_every_split(registry: Registry) -> None:

@@ -9,11 +9,12 @@ from typing import Any
 
 import numpy as np
 import pytest
+from conftest import Lvm
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from lvmcore.data.corpus import Corpus
-from lvmcore.data.npz import import_npz
+from lvmcore.data.npz import import_npz, wanting
 from lvmcore.errors import LvmError
 
 ABOUT = {"name": "n", "encoder": "e", "licence": "l", "source": "s"}
@@ -59,6 +60,20 @@ def test_without_splits_they_are_drawn_by_article(tmp_path: Path) -> None:
     corpus, notes = imported(tmp_path, splits=None)
     assert sorted(corpus.splits.tolist()) == [0, 1, 2]
     assert "no splits" in notes[0]
+    assert "80/10/10" in notes[0]
+
+
+def test_two_articles_without_splits_all_train_and_the_note_says_so(tmp_path: Path) -> None:
+    corpus, notes = imported(
+        tmp_path,
+        splits=None,
+        titles=None,
+        article_indices=np.repeat([0, 1], 12),
+        chunk_indices=np.tile(np.arange(12), 2),
+    )
+    assert corpus.splits.tolist() == [0, 0]
+    assert "2 articles are too few to draw any: all of them train" in notes[0]
+    assert "80/10/10" not in notes[0]
 
 
 class Bomb:
@@ -221,3 +236,59 @@ def test_a_file_that_is_no_npz_is_named(tmp_path: Path) -> None:
     (tmp_path / "in.npz").write_bytes(b"PK\x03\x04 nonsense")
     with pytest.raises(LvmError, match="no NPZ"):
         import_npz(tmp_path / "in.npz", tmp_path / "out.safetensors", ABOUT)
+
+
+def test_a_folder_is_said_to_be_one_and_a_file_that_may_not_be_read_gets_its_reason(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, lvm: Lvm
+) -> None:
+    (tmp_path / "in.npz").mkdir()
+    for folder in ("in.npz", "."):
+        said = lvm("data", "import", folder, status=2).stderr
+        assert said.startswith("lvm: that is a folder, and no file")
+        assert "expected: an archive as np.savez writes it" in said
+    (tmp_path / "in.npz").rmdir()
+    np.savez(tmp_path / "in.npz", **arrays())
+
+    def refuse(self: Path, *_: Any, **__: Any) -> Any:
+        raise PermissionError(13, "Permission denied", str(self))
+
+    monkeypatch.setattr(Path, "open", refuse)
+    with pytest.raises(LvmError, match="the file cannot be read: Permission denied\n"):
+        import_npz(tmp_path / "in.npz", tmp_path / "out.safetensors", ABOUT)
+
+
+@pytest.mark.parametrize(
+    ("splits", "lengths", "said"),
+    [
+        ([0, 2, 2], [8, 8, 8], ["no window for validation: no article is in split 'val'"]),
+        ([0, 1, 1], [8, 5, 5], ["no window for validation: split 'val' holds 2 articles, the longest of 5 chunks"]),
+        (
+            [2, 2, 1],
+            [8, 8, 3],
+            ["no window for training: no article is in split 'train'", "no window for validation: split 'val' holds"],
+        ),
+        ([0, 0, 1], [6, 1, 6], []),  # nobody trains on OOD
+    ],
+)
+def test_what_no_run_can_use_is_imported_with_a_note_of_what_it_lacks(
+    splits: list[int], lengths: list[int], said: list[str], tmp_path: Path, lvm: Lvm
+) -> None:
+    rows = sum(lengths)
+    changed = {
+        "vectors": np.random.default_rng(0).normal(size=(rows, 4)).astype(np.float16),
+        "article_indices": np.repeat([3, 5, 9], lengths),
+        "chunk_indices": None,
+        "splits": np.array(splits),
+    }
+    corpus, _ = imported(tmp_path, **changed)
+    found = list(wanting(corpus))
+    assert len(found) == len(said)
+    assert all(part in one for part, one in zip(said, found, strict=True))
+    assert all("articles of at least 6 chunks" in one for one in found)
+    printed = lvm("data", "import", "in.npz").stdout
+    assert printed.count("note: no run can use this corpus: there is") == len(said)
+    assert "in.safetensors: " in printed
+
+
+def test_a_random_tenth_is_not_passed_off_as_out_of_domain(tmp_path: Path) -> None:
+    assert "a random tenth of the same source, so not out of domain" in imported(tmp_path, splits=None)[1][0]

@@ -17,7 +17,6 @@ import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, NamedTuple
 
-import attrs
 import numpy as np
 import plain_5cat as plain
 import plain_5cat_2025 as plain_2025
@@ -27,18 +26,14 @@ from torch import Tensor
 from lvmcore.data.corpus import Corpus
 from lvmcore.data.open import open_corpus
 from lvmcore.data.windows import SPLITS
+from lvmcore.evaluation.checks import checks_of
 from lvmcore.evaluation.content import ContentKeys
+from lvmcore.evaluation.document import measured
+from lvmcore.evaluation.figures import Columns
 from lvmcore.evaluation.fivecat.ablations import permutations
-from lvmcore.evaluation.measurement import (
-    Columns,
-    Predictor,
-    columns_of,
-    evaluation_windows,
-    measured,
-    statistics_of,
-)
-from lvmcore.evaluation.predictors import FILTER, yardstick
-from lvmcore.evaluation.protocols import FIVECAT, FIVECAT_2025, Protocol
+from lvmcore.evaluation.measurement import Predictor, columns_of, evaluation_windows, statistics_of
+from lvmcore.evaluation.predictors import yardstick
+from lvmcore.evaluation.protocols import NamedProtocol, protocol_of
 from lvmcore.model import build_model
 from lvmcore.plugins import Plugins
 from lvmcore.registry import Registry
@@ -47,6 +42,9 @@ CONTEXT = 5
 TOLERANCE = 1e-6
 HELD_OUT = ("val", "ood")
 YARDSTICKS = ("oracle", "copy-last", "context-mean", "ridge")
+
+REGISTRY = Registry(Plugins(only=()))
+FIVECAT, FIVECAT_2025 = (protocol_of(name, REGISTRY) for name in ("5cat", "5cat-2025"))
 
 TorchPredict = Callable[[Tensor, Tensor], Tensor]
 
@@ -110,20 +108,21 @@ def choices_of(corpus: Corpus, seed: int = 0) -> tuple[plain.Permute, plain.Fore
 def batched(
     predictor: Predictor,
     corpus: Corpus,
-    protocol: Protocol = FIVECAT,
+    protocol: NamedProtocol = FIVECAT,
     filter: TorchPredict | None = None,
     **options: Any,
 ) -> tuple[dict[str, Any], dict[str, Columns]]:
     """lvmcore's figures as plain numbers, and its columns."""
     limit = options.pop("limit", None)
-    windows = evaluation_windows(corpus, HELD_OUT, CONTEXT, limit, protocol.spread)
-    first = None if protocol.spread else limit
+    windows = evaluation_windows(corpus, HELD_OUT, CONTEXT, limit, protocol.protocol)
+    first = None if protocol.protocol.spread else limit
+    checks = checks_of(protocol.protocol, REGISTRY, CONTEXT)
     columns = {
-        split: columns_of(predictor, found, protocol.tests(), filter=filter, first=first, **options)
+        split: columns_of(predictor, found, checks, filter=filter, first=first, **options)
         for split, found in windows.items()
     }
     statistics = {split: statistics_of(found, windows[split]) for split, found in columns.items()}
-    return values_of(attrs.asdict(measured(statistics, protocol, CONTEXT))), columns
+    return values_of(measured(statistics, checks)), columns
 
 
 def looped(predictor: str, predict: plain.Predict, corpus: Corpus, seed: int = 0) -> dict[str, Any]:
@@ -288,7 +287,7 @@ def compared(data: str, articles: int | None, registry: Registry) -> Iterator[Ag
     whole = open_corpus(data, registry)
     kept = numbers_of(whole, "train") + [i for split in HELD_OUT for i in numbers_of(whole, split)[:articles]]
     corpus = of_articles(whole, sorted(kept))
-    filtered = yardstick(FILTER, corpus, registry).predict
+    filtered = yardstick("filter", corpus, registry).predict
     for predictor, single in predictors(corpus, registry):
         found, columns = batched(predictor, corpus, filter=filtered)
         yield agreement(corpus, predictor, FIVECAT, columns, gaps(found, looped(predictor.name, single, corpus)))
@@ -301,7 +300,7 @@ def compared(data: str, articles: int | None, registry: Registry) -> Iterator[Ag
 def agreement(
     corpus: Corpus,
     predictor: Predictor,
-    protocol: Protocol,
+    protocol: NamedProtocol,
     columns: dict[str, Columns],
     compared: Iterable[Gap],
     outside: int = 0,
@@ -329,11 +328,10 @@ def main() -> None:
     parser.add_argument("--articles", type=int, help="at most so many articles of VAL and of OOD")
     parser.add_argument("--json", action="store_true")
     asked = parser.parse_args()
-    registry = Registry(Plugins(only=()))
     if not asked.json:
         print(HEAD)
     results = []
-    for found in (found for data in asked.data for found in compared(data, asked.articles, registry)):
+    for found in (found for data in asked.data for found in compared(data, asked.articles, REGISTRY)):
         results.append(found)
         if not asked.json:
             print(found.row, flush=True)

@@ -11,6 +11,8 @@ import pytest
 import torch
 from agreement import (
     CONTEXT,
+    FIVECAT,
+    FIVECAT_2025,
     TOLERANCE,
     TorchPredict,
     articles_of,
@@ -33,7 +35,7 @@ from lvmcore.evaluation.content import ContentKeys
 from lvmcore.evaluation.fivecat.ablations import permutations
 from lvmcore.evaluation.measurement import Predictor
 from lvmcore.evaluation.predictors import yardstick
-from lvmcore.evaluation.protocols import FIVECAT, FIVECAT_2025, Protocol
+from lvmcore.evaluation.protocols import NamedProtocol
 from lvmcore.registry import Registry
 
 DIM = 8
@@ -209,7 +211,7 @@ def test_the_plain_2025_ranks_lie_within_the_same_bounds(dtype: type) -> None:
 @pytest.mark.parametrize("protocol", [FIVECAT, FIVECAT_2025], ids=lambda protocol: protocol.name)
 @pytest.mark.parametrize("batch_size", [1, 2, 13, 1000])
 def test_figures_do_not_depend_on_the_batch_size(
-    registry: Registry, name: str, protocol: Protocol, batch_size: int
+    registry: Registry, name: str, protocol: NamedProtocol, batch_size: int
 ) -> None:
     corpus = even_corpus()
     own = predictor(name, corpus, registry)

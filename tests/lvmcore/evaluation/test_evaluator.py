@@ -16,13 +16,16 @@ from safetensors.numpy import load_file, save_file
 from lvmcore.data.corpus import Corpus
 from lvmcore.data.open import open_corpus
 from lvmcore.evaluation.cache import cache_folder
+from lvmcore.evaluation.checks import checks_of
 from lvmcore.evaluation.content import ContentKeys
 from lvmcore.evaluation.evaluator import Evaluator
+from lvmcore.evaluation.figures import values as figures
 from lvmcore.evaluation.fivecat.ablations import permutations
 from lvmcore.evaluation.measurement import Predictor, columns_of
 from lvmcore.evaluation.predictors import yardstick
+from lvmcore.evaluation.protocols import protocol_of
 from lvmcore.evaluation.settings import Settings
-from lvmcore.evaluation.statistics import Statistics, figures
+from lvmcore.evaluation.statistics import Statistics
 from lvmcore.registry import Registry
 from lvmcore.variants.catalogue import Catalogue
 
@@ -117,12 +120,13 @@ def test_under_the_old_protocol_even_the_oracle_fails_a(
     assert document["splits"]["val"]["cosine"]["low"] is None
 
 
-def test_figures_depend_neither_on_the_batch_nor_on_the_precision(corpus: Corpus) -> None:
+def test_figures_depend_neither_on_the_batch_nor_on_the_precision(corpus: Corpus, registry: Registry) -> None:
     windows = corpus.windows("train")
-    base = columns_of(Predictor("linear", linear), windows)
+    checks = checks_of(protocol_of("5cat", registry).protocol, registry, 5)
+    base = columns_of(Predictor("linear", linear), windows, checks)
     for other in (
-        columns_of(Predictor("linear", linear), windows, batch_size=7),
-        columns_of(Predictor("double", lambda context, _: linear(context.double(), _)), windows),
+        columns_of(Predictor("linear", linear), windows, checks, batch_size=7),
+        columns_of(Predictor("double", lambda context, _: linear(context.double(), _)), windows, checks),
     ):
         for name, column in base.items():
             np.testing.assert_allclose(other[name], column, atol=1e-5, err_msg=name)
@@ -185,7 +189,7 @@ def test_a_kept_yardstick_that_lacks_something_is_measured_again(
     corpus: Corpus, registry: Registry, catalogue: Catalogue
 ) -> None:
     def yardsticks() -> dict[str, Any]:
-        evaluator = Evaluator(corpus, registry, catalogue, Settings(seed=7))
+        evaluator = Evaluator(corpus, registry, catalogue, Settings(protocol="5cat,seed=7"))
         return evaluator.evaluate(yardstick("copy-last", corpus, registry)).document["yardsticks"]
 
     before = yardsticks()
@@ -203,7 +207,7 @@ def test_the_standard_error_is_that_of_the_linearised_ratio() -> None:
     random = np.random.default_rng(0)
     group = np.repeat(np.arange(30), random.integers(3, 20, 30))
     column = random.normal(size=len(group)) + group % 3
-    estimate = Statistics({"x": column}, group, resamples=200).estimate("x")
+    estimate = Statistics({"x": column}, group, resamples=200).bootstrap("x")
     sums, counts = (np.array([f(column[group == a]) for a in range(30)]) for f in (np.sum, len))
     ratio = sums.sum() / counts.sum()
     assert estimate.value == pytest.approx(ratio)

@@ -4,17 +4,28 @@ from __future__ import annotations
 
 from typing import Any
 
+import attrs
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from lvmcore.errors import LvmError
+from lvmcore.evaluation.checks import checks_of, declared_of
 from lvmcore.evaluation.evaluator import profile_of
-from lvmcore.evaluation.judgement import judge, require_known
-from lvmcore.evaluation.protocols import FIVECAT
+from lvmcore.evaluation.figures import Declared, Figure
+from lvmcore.evaluation.judgement import Judgement, judge, unknown_figures
+from lvmcore.evaluation.protocols import protocol_of
+from lvmcore.plugins import Plugins
 from lvmcore.registry import Registry
 from lvmcore.variants.catalogue import Catalogue
 from lvmcore.variants.gates import Gate, parse_rule
+
+REGISTRY = Registry(Plugins(only=()))
+DECLARED = declared_of(checks_of(protocol_of("5cat", REGISTRY).protocol, REGISTRY, 5))
+
+
+def judged(gates: list[Gate], measured: dict[str, Any]) -> Judgement:
+    return judge("p", gates, measured, DECLARED)
 
 
 def figure(value: float | None, low: float | None = None, high: float | None = None) -> dict[str, float | None]:
@@ -56,7 +67,7 @@ def gate(letter: str, name: str, rule: str, split: str = "val") -> Gate:
     ],
 )
 def test_one_gate(one: Gate, outcome: bool | None, why: str | None) -> None:
-    found = judge("p", [one], document())
+    found = judged([one], document())
     assert found.letters == {one.letter: outcome}
     assert found.why.get(one.letter) == why
     assert found.passed == (outcome is True)
@@ -64,17 +75,17 @@ def test_one_gate(one: Gate, outcome: bool | None, why: str | None) -> None:
 
 def test_an_empty_bin_is_passed_over_unless_all_are_empty() -> None:
     low, high = gate("E", "low.gain", "interval not < 0"), gate("E", "high.gain", "interval not < 0")
-    assert judge("p", [low, high], document()).letters == {"E": True}
-    nothing = judge("p", [low], document())
+    assert judged([low, high], document()).letters == {"E": True}
+    nothing = judged([low], document())
     assert (nothing.letters, nothing.why) == ({"E": None}, {"E": "nothing to measure"})
 
 
 def test_it_must_beat_every_cheat() -> None:
     paired = {"copy-last": {"A.cosine": figure(0.1, 0.05, 0.15)}, "ridge": {"A.cosine": figure(0.01, -0.01, 0.03)}}
-    found = judge("p", [gate("A", "cosine", "beats cheats")], document(differences={"val": paired}))
+    found = judged([gate("A", "cosine", "beats cheats")], document(differences={"val": paired}))
     assert found.why == {"A": "val cosine does not beat ridge (+0.010)"}
     paired["ridge"]["A.cosine"] = figure(0.01, 0.001, 0.03)
-    assert judge("p", [gate("A", "cosine", "beats cheats")], document(differences={"val": paired})).letters["A"] is True
+    assert judged([gate("A", "cosine", "beats cheats")], document(differences={"val": paired})).letters["A"] is True
 
 
 @given(st.lists(st.sampled_from([">= -1", ">= 1", "interval > 0"]), min_size=1, max_size=5))
@@ -82,7 +93,7 @@ def test_a_letter_passes_with_all_its_gates_and_fails_with_one(rules: list[str])
     measurable = {">= -1": True, ">= 1": False, "interval > 0": None}  # of a figure without an interval
     outcomes = [measurable[rule] for rule in rules]
     expected = False if False in outcomes else None if None in outcomes else True
-    found = judge("p", [gate("B", "all.r1", rule) for rule in rules], document())
+    found = judged([gate("B", "all.r1", rule) for rule in rules], document())
     assert found.letters == {"B": expected}
     unmet = {rule for rule in rules if measurable[rule] is not True}
     assert len(found.why.get("B", "").split("; ")) == max(len(unmet), 1)  # each reason once
@@ -103,10 +114,21 @@ def test_a_letter_passes_with_all_its_gates_and_fails_with_one(rules: list[str])
     ],
 )
 def test_a_gate_about_nothing_is_refused(one: Gate, said: str) -> None:
-    with pytest.raises(LvmError, match=said.replace("+", r"\+")) as problem:
-        require_known("p", [one], FIVECAT.offsets(5), ())
-    assert problem.value.where == f"gates.p.{one.letter}.{one.figure}"
-    require_known("p", [gate("F", "recent", ">= 0")], FIVECAT.offsets(5), ("F",))
+    (problem,) = unknown_figures("p", [one, one], DECLARED)
+    assert said in problem.what
+    assert problem.where == f"gates.p.{one.letter}.{one.figure}"
+    plugged = DECLARED | {"F.recent": Declared("F", Figure("recent"))}
+    assert not unknown_figures("p", [gate("F", "recent", ">= 0")], plugged)
+
+
+def test_every_gate_about_nothing_is_named_at_once(catalogue: Catalogue, registry: Registry) -> None:
+    catalogue = attrs.evolve(
+        catalogue, profiles={"odd": (gate("A", "margn", ">= 0"), gate("A", "margin", ">= 0"), gate("B", "r1", ">= 0"))}
+    )
+    with pytest.raises(LvmError) as caught:
+        profile_of("odd", catalogue, registry, 5)
+    assert "'margn'" in str(caught.value)
+    assert "gates.odd.B.r1: unknown figure 'r1'" in str(caught.value)
 
 
 def test_every_profile_asks_for_figures_that_there_are(catalogue: Catalogue, registry: Registry) -> None:

@@ -78,7 +78,7 @@ def test_a_file_of_a_run_that_cannot_be_read_is_named(name: str, tmp_path: Path)
     run = finished(tmp_path, "x", 0.5)
     (run.path / name).write_text('{"a":')
     with pytest.raises(LvmError, match="cannot be read") as caught:
-        (run.evaluation if name.startswith("evaluation") else run.epochs)()
+        (run.document_by if name.startswith("evaluation") else lambda: run.epochs)()
     assert caught.value.where == str(run.path / name)
 
 
@@ -96,9 +96,9 @@ def test_a_folder_that_cannot_be_made_is_the_machines_fault(tmp_path: Path) -> N
     assert "--runs" in (caught.value.fix or "")
 
 
-def test_a_discarded_run_leaves_nothing(tmp_path: Path) -> None:
+def test_a_run_that_is_given_up_leaves_nothing(tmp_path: Path) -> None:
     run = Run.create(tmp_path, "x", [])
-    run.discard()
+    run.delete()
     assert not list(tmp_path.iterdir())
 
 
@@ -110,12 +110,12 @@ def test_a_run_is_found_by_folder_name_id_and_latest(tmp_path: Path) -> None:
     assert find_run("two", tmp_path).path == second.path
     assert find_run("latest", tmp_path).path in (first.path, second.path)
     with pytest.raises(LvmError, match="means 2 runs"):
-        find_run("2", tmp_path)
+        find_run("20", tmp_path)
     with pytest.raises(LvmError, match="there is no run 'three'"):
         find_run("three", tmp_path)
 
 
-def test_the_best_is_marked_among_runs_measured_alike(tmp_path: Path) -> None:
+def test_the_best_is_marked_among_runs_measured_alike(tmp_path: Path, registry: Registry) -> None:
     for name, cosine, corpus, protocol in (
         ("low", 0.5, "wiki", "5cat"),
         ("high", 0.6, "wiki", "5cat"),
@@ -123,23 +123,23 @@ def test_the_best_is_marked_among_runs_measured_alike(tmp_path: Path) -> None:
         ("otherwise", 0.8, "wiki", "5cat-2025"),
     ):
         finished(tmp_path, name, cosine, corpus, protocol)
-    comparison = compare(all_runs(tmp_path), reported=())
+    comparison = compare(all_runs(tmp_path), registry, reported=())
     rows = {row.model: row for row in comparison.rows}
-    assert rows["otherwise"].val_cos == 0.8
-    assert {name: comparison.is_best(row, "val_cos") for name, row in rows.items()} == {
+    assert rows["otherwise"].figures["val_cos"] == 0.8
+    assert {name: comparison.is_best(row, comparison.columns[0]) for name, row in rows.items()} == {
         "low": False,
         "high": True,
         "elsewhere": False,
         "otherwise": False,
     }
     assert sorted(row.corpus for row in comparison.yardsticks) == ["kjv", "wiki"]
-    assert not any(comparison.is_best(row, "val_cos") for row in comparison.yardsticks)
+    assert not any(comparison.is_best(row, comparison.columns[0]) for row in comparison.yardsticks)
 
 
 def test_every_report_format_holds_every_run(tmp_path: Path, registry: Registry) -> None:
     for cosine in (0.5, 0.6):
         finished(tmp_path, f"run{cosine}", cosine)
-    comparison = compare(all_runs(tmp_path))
+    comparison = compare(all_runs(tmp_path), registry)
 
     def written(form: str) -> Any:
         return registry.make("report", parse_one(form)).build()(comparison)
@@ -152,7 +152,7 @@ def test_every_report_format_holds_every_run(tmp_path: Path, registry: Registry)
     table = [line for line in document.split("\n## ")[0].splitlines() if line.startswith("|")]
     assert len(table) == 2 + 3
     assert "**0.600**" in document
-    assert all(line.replace("\\|", "").count("|") == 12 for line in table)
+    assert all(line.replace("\\|", "").count("|") == 13 for line in table)
     assert [line for line in document.splitlines() if line.startswith("## ")] == [
         "## 2. run0.6",
         "## 1. run0.5",
@@ -164,9 +164,11 @@ def test_every_report_format_holds_every_run(tmp_path: Path, registry: Registry)
     assert len(registry.all("report")) >= 4
 
 
-def test_a_run_without_an_evaluation_shows_its_best_validation(tmp_path: Path) -> None:
+def test_a_run_without_an_evaluation_shows_its_best_validation(tmp_path: Path, registry: Registry) -> None:
     run = Run.create(tmp_path, "half", [])
     figures = {"val_cos": 0.4, "margin": -0.1, "r1": 0.0, "r5": 0.2}
     run.write_epochs([{"epoch": 1, "best": True, **figures}, {"epoch": 2, "best": False, **figures, "val_cos": 0.3}])
-    (row,) = compare([run]).rows
-    assert (row.val_cos, row.margin, row.gates_text) == (0.4, -0.1, "–")
+    comparison = compare([run], registry)
+    (row,) = comparison.rows
+    figures = (row.figures["val_cos"], row.figures["margin"])
+    assert (*figures, comparison.gates_text(row)) == (0.4, -0.1, "–")

@@ -12,7 +12,7 @@ from torch import nn
 from lvmcore.errors import LvmError
 from lvmcore.expression import parse_one
 from lvmcore.registry import Registry
-from lvmcore.timing import LossSchedule, Schedule
+from lvmcore.timing import LossTiming, Timing
 from lvmcore.training.objective import Objective, WeightedLoss, gradient_norms, total
 from lvmcore.training.step import Step
 
@@ -31,7 +31,7 @@ def test_the_weight_multiplies_the_raw_value(registry: Registry) -> None:
 
 @given(start=st.integers(1, 9), length=st.none() | st.integers(0, 9), ramp=st.integers(1, 9), epoch=st.integers(1, 25))
 def test_start_stop_and_ramp_are_the_documented_formula(start: int, length: int | None, ramp: int, epoch: int) -> None:
-    schedule = Schedule(start=start, stop=None if length is None else start + length, ramp=ramp)
+    schedule = Timing(start=start, stop=None if length is None else start + length, ramp=ramp)
     inside = epoch >= start and (schedule.stop is None or epoch <= schedule.stop)
     assert schedule.factor(epoch) == (min(1, (epoch - start + 1) / ramp) if inside else 0)
 
@@ -122,7 +122,7 @@ def test_no_gradient_runs_through_the_factor_of_a_share(registry: Registry) -> N
     [(torch.ones(7), r"a tensor of shape \(7,\)"), (torch.ones(1), r"\(1,\)"), (0.5, "float"), (None, "None")],
 )
 def test_a_loss_that_gives_no_scalar_is_named(given: object, said: str) -> None:
-    objective = Objective([WeightedLoss("odd#2", lambda step: given, LossSchedule())])  # pyright: ignore
+    objective = Objective([WeightedLoss("odd#2", lambda step: given, LossTiming())])  # pyright: ignore
     with pytest.raises(LvmError, match=f"loss 'odd#2' gave .*{said}"):
         objective(at_epoch(1))
 
@@ -138,7 +138,7 @@ def test_a_loss_sees_the_raw_values_of_the_terms_before_it() -> None:
         return step.raw.sum()
 
     step = at_epoch(1)
-    Objective([WeightedLoss("a", first, LossSchedule(weight=0.1)), WeightedLoss("b", second, LossSchedule())])(step)
+    Objective([WeightedLoss("a", first, LossTiming(weight=0.1)), WeightedLoss("b", second, LossTiming())])(step)
     assert seen == [{"a": pytest.approx(float(step.raw.square().sum()))}]
 
 
@@ -166,6 +166,6 @@ def test_gradient_norms_are_those_of_separate_backward_passes_and_touch_nothing(
         assert found[label] == pytest.approx(float(expected), rel=1e-5)
 
 
-def test_options_of_the_schedule_are_read_from_the_term() -> None:
-    schedule = LossSchedule.of(parse_one("dir:0.5,start=2,ramp=3,margin=1"))
+def test_options_of_the_schedule_are_read_from_the_term(registry: Registry) -> None:
+    schedule = registry.resolve("loss", parse_one("dir:0.5,start=2,ramp=3,margin=1")).shared
     assert (schedule.weight, schedule.start, schedule.ramp, schedule.stop) == (0.5, 2, 3, None)

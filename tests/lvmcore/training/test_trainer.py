@@ -12,13 +12,14 @@ from training import copied, train, weights
 from lvmcore import component, device, hookimpl
 from lvmcore.checkpoint import load_model
 from lvmcore.data.corpus import Corpus
+from lvmcore.evaluation.checks import best_by
 from lvmcore.plugins import Plugin, Plugins
 from lvmcore.registry import Registered, Registry
 from lvmcore.runs.run import Run
 from lvmcore.training.collapse import CollapseWatch
 from lvmcore.training.trainer import Trainer
 from lvmcore.variants.catalogue import Catalogue
-from lvmcore.variants.variant import BEST, Stage, Variant
+from lvmcore.variants.variant import Stage, Variant
 
 
 @pytest.fixture
@@ -31,7 +32,7 @@ def test_training_lowers_the_loss_and_keeps_the_best_weights(
 ) -> None:
     variant = attrs.evolve(variant, epochs=8)
     outcome, run, _ = train(variant, corpus, registry, tmp_path)
-    epochs = run.epochs()
+    epochs = run.epochs
     assert outcome.status == "finished"
     assert epochs[-1]["loss"] < 0.9 * epochs[0]["loss"]
     best = min(epochs, key=lambda epoch: epoch["val_loss"])
@@ -50,7 +51,7 @@ def test_the_same_seed_gives_the_same_weights_to_the_bit_and_another_does_not(
 
 def test_every_epoch_is_recorded(variant: Variant, corpus: Corpus, registry: Registry, tmp_path: Path) -> None:
     _, run, _ = train(attrs.evolve(variant, loss="mse+dir:0.1,start=2,ramp=2"), corpus, registry, tmp_path)
-    first, second, third = run.epochs()
+    first, second, third = run.epochs
     assert list(first["terms"]) == ["mse"]
     assert list(second["terms"]) == ["mse", "dir"]
     for term in second["terms"].values():
@@ -66,13 +67,13 @@ def test_every_epoch_is_recorded(variant: Variant, corpus: Corpus, registry: Reg
     assert second["val_loss"] == pytest.approx(2 * (1 - second["val_cos"]) / corpus.dim)
 
 
-@pytest.mark.parametrize("metric", list(BEST))
+@pytest.mark.parametrize("metric", ["val_loss", "val_cos", "margin", "r1", "r5"])
 def test_the_best_epoch_is_chosen_by_the_metric(
     metric: str, variant: Variant, corpus: Corpus, registry: Registry, tmp_path: Path
 ) -> None:
     _, run, _ = train(attrs.evolve(variant, best=metric, epochs=4), corpus, registry, tmp_path)
-    values = [epoch[metric] for epoch in run.epochs()]
-    assert run.record["best"]["value"] == (max(values) if BEST[metric] else min(values))
+    values = [epoch[metric] for epoch in run.epochs]
+    assert run.record["best"]["value"] == (max(values) if best_by(registry)[metric] else min(values))
 
 
 class Poison:
@@ -112,7 +113,7 @@ def test_a_loss_that_is_not_finite_is_a_collapse_and_the_best_weights_are_safe(
     outcome, run, _ = train(attrs.evolve(variant, loss="poison", epochs=5), corpus, registry, tmp_path)
     assert outcome.status == "collapsed"
     assert outcome.reason.startswith("collapsed at epoch 3")
-    assert len(run.epochs()) == 3
+    assert len(run.epochs) == 3
     assert all(tensor.isfinite().all() for tensor in weights(outcome).values())
     assert run.record["best"]["epoch"] <= 2
 
@@ -124,7 +125,7 @@ def test_what_to_do_on_a_collapse_is_the_users_choice(
     registry = poisoned(3, 10.0)
     variant = attrs.evolve(variant, loss="poison", epochs=4, lr=1e-2)
     _, run, _ = train(variant, corpus, registry, tmp_path, on_collapse=choice)
-    records = run.epochs()
+    records = run.epochs
     assert len(records) == epochs
     assert "collapsed at epoch 3" in records[2]["events"][0]
     if choice == "rollback":
@@ -240,7 +241,7 @@ def test_training_in_bf16_records_finite_figures(
 ) -> None:
     outcome, run, _ = train(attrs.evolve(variant, epochs=1), corpus, registry, tmp_path, precision="bf16")
     assert outcome.status == "finished"
-    assert 0 < run.epochs()[0]["loss"] < 10
+    assert 0 < run.epochs[0]["loss"] < 10
 
 
 def test_a_precision_that_is_not_resolved_is_refused() -> None:

@@ -14,6 +14,7 @@ from training import train
 from lvmcore import hookimpl
 from lvmcore.checkpoint import load_model
 from lvmcore.data.corpus import Corpus
+from lvmcore.evaluation.checks import watched
 from lvmcore.evaluation.measurement import validate
 from lvmcore.registry import Registry
 from lvmcore.runs.run import Run
@@ -48,7 +49,7 @@ def test_gradients_are_clipped_at_the_norm_that_the_variant_says(
 ) -> None:
     variant = attrs.evolve(variant, clip=clip)
     _, run, _ = train(variant, corpus, registry, tmp_path, listener=Gradients)
-    records = run.epochs()
+    records = run.epochs
     assert len(Gradients.seen) == sum(record["steps"] for record in records)
     recorded = [record["gradient_norm"] for record in records]  # before clipping
     if clip < 1:
@@ -64,7 +65,7 @@ def test_the_gradient_of_a_lone_term_is_the_whole_gradient_before_clipping(
 ) -> None:
     variant = attrs.evolve(variant, clip=1e-3, batch_size=1000)  # one step an epoch, and it is probed
     _, run, _ = train(variant, corpus, registry, tmp_path)
-    for record in run.epochs():
+    for record in run.epochs:
         assert record["terms"]["mse"]["gradient"] == pytest.approx(record["gradient_norm"])
 
 
@@ -125,7 +126,7 @@ def test_plugins_are_told_of_a_run_in_the_order_of_its_life(
 
         @hookimpl
         def lvm_epoch_finished(self, run: Run, record: dict[str, Any]) -> None:
-            assert run.epochs()[-1] == {**record, "events": []}  # it is on the disk already
+            assert run.epochs[-1] == {**record, "events": []}  # it is on the disk already
             told.append(f"done {record['epoch']}")
 
     train(attrs.evolve(variant, batch_size=32), corpus, registry, tmp_path, listener=Listener)
@@ -139,9 +140,9 @@ def test_the_weights_on_the_disk_are_those_of_the_best_epoch(
     variant = attrs.evolve(variant, inputs="pos:0.1,ramp=4", epochs=3)
     _, run, _ = train(variant, corpus, registry, tmp_path)
     model, header = load_model(run.model_file, registry)
-    best = run.epochs()[header["best"]["epoch"] - 1]
+    best = run.epochs[header["best"]["epoch"] - 1]
     assert best["best"]
-    again = validate(lambda context, _: model(context), corpus.windows("val"))
+    again = validate(lambda context, _: model(context), corpus.windows("val"), watched(registry, 5))
     assert {name: again[name] for name in ("val_loss", "val_cos", "r5")} == pytest.approx(
         {name: best[name] for name in ("val_loss", "val_cos", "r5")}, abs=1e-6
     )
@@ -164,5 +165,5 @@ def test_a_gradient_that_is_not_finite_changes_no_weight(
     outcome, run, trainer = train(variant, corpus, registry, tmp_path)
     assert all(torch.equal(p, before[0][name]) for name, p in trainer.model.named_parameters())
     assert outcome.status == "collapsed"
-    assert run.epochs()[1]["events"][0] == "the gradient is not finite at step 1"
+    assert run.epochs[1]["events"][0] == "the gradient is not finite at step 1"
     assert len(before) == 1  # and the epoch ends there

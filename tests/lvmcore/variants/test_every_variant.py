@@ -12,7 +12,6 @@ from training import train
 from lvmcore.data.corpus import Corpus
 from lvmcore.expression import parse, parse_one
 from lvmcore.registry import Registry
-from lvmcore.timing import LossSchedule
 from lvmcore.training.objective import Objective
 from lvmcore.variants.catalogue import Catalogue, default_files, load_catalogue
 from lvmcore.variants.variant import Variant
@@ -34,7 +33,7 @@ def test_a_variant_runs_through_all_its_stages(
     variant = catalogue.variant(name)
     outcome, run, trainer = train(variant, corpus, registry, tmp_path, on_collapse="continue")
     assert outcome.status == "finished"
-    epochs = run.epochs()
+    epochs = run.epochs
     assert len(epochs) == variant.epochs
     number = 0
     for stage in variant.plan:
@@ -45,7 +44,7 @@ def test_a_variant_runs_through_all_its_stages(
             assert (record["epoch"], record["stage"]) == (number, stage.name)
             assert record["windows"] == len(sampler(number, torch.Generator()))
             strengths = {label: term["strength"] for label, term in record["terms"].items()}
-            assert strengths == {t.label: t.schedule.strength(number) for t in objective.active(number)}
+            assert strengths == {t.label: t.timing.strength(number) for t in objective.active(number)}
             assert all(
                 math.isfinite(term["raw"]) and math.isfinite(term["gradient"]) for term in record["terms"].values()
             )
@@ -64,7 +63,7 @@ def test_a_second_rollout_is_called_so(catalogue: Catalogue, registry: Registry)
     assert labels(p4, 20, registry) == ["mse", "roll", "dir", "fut", "roll#2"]
 
 
-def test_the_stages_are_those_of_the_published_runs(catalogue: Catalogue) -> None:
+def test_the_stages_are_those_of_the_published_runs(catalogue: Catalogue, registry: Registry) -> None:
     p5, p51, p6b = (catalogue.variant(name).plan for name in ("p5", "p5.1", "p6b"))
     assert [(s.epochs, s.sampler, s.gates) for s in p5] == [
         (4, "forward:0.3", "stage-a"),
@@ -74,7 +73,7 @@ def test_the_stages_are_those_of_the_published_runs(catalogue: Catalogue) -> Non
     assert [(s.epochs, s.arch) for s in p51] == [
         (epochs, f"transformer,last_bias={bias}") for epochs, bias in ((1, 0.15), (1, 0.3), (1, 0.45), (17, 0.6))
     ]
-    assert [(s.epochs, LossSchedule.of(parse(s.loss or "").terms[1]).share) for s in p6b] == [
+    assert [(s.epochs, registry.resolve("loss", parse(s.loss or "").terms[1]).shared.share) for s in p6b] == [
         (3, 0.1),
         (3, 0.15),
         (3, 0.2),

@@ -17,9 +17,10 @@ from lvmcore.expression import parse, parse_one
 from lvmcore.model import build_model
 from lvmcore.registry import Registry
 from lvmcore.training.objective import Objective
+from lvmcore.training.validation import mistakes
 from lvmcore.variants.catalogue import Catalogue, default_files, load_catalogue
 from lvmcore.variants.gates import parse_rule
-from lvmcore.variants.published import Figure, Reported
+from lvmcore.variants.published import BySplit, Reported
 from lvmcore.variants.variant import Stage, Variant
 
 
@@ -61,7 +62,7 @@ def test_all_mistakes_of_a_file_are_reported_at_once(tmp_path: Path) -> None:
             [variants.c]
             extends = "p11"
             [variants.d]
-            best = "luck"
+            clip = 0
             [gates.g]
             A.margin = "> 0.02"
             [typo]
@@ -86,19 +87,18 @@ def test_figures_are_kept_with_the_protocol_they_were_measured_by(catalogue: Cat
     assert p1
     assert p2
     assert p5
-    assert (p1.protocol, p1.val_cos, p1.margin, p1.gates) == ("5cat-2025", 0.55, Figure(-0.167, -0.167), "2/5")
-    assert (p2.protocol, p2.margin) == ("training diagnostic", Figure(-0.534))
-    assert p5.r1 == Figure(0.032, 0.0175)
+    assert (p1.protocol, p1.val_cos, p1.margin, p1.gates) == ("5cat-2025", 0.55, BySplit(-0.167, -0.167), "2/5")
+    assert (p2.protocol, p2.margin) == ("training diagnostic", BySplit(-0.534))
+    assert p5.r1 == BySplit(0.032, 0.0175)
     assert catalogue.variant("p5-retry-005").reported is None, "figures are not inherited"
     found = load(tmp_path, '[variants.a]\nreported = { protocol = "5cat", d = { ood = 0.4 }, margin = 0.1 }')
-    assert found.variant("a").reported == Reported(protocol="5cat", d=Figure(ood=0.4), margin=Figure(0.1))
+    assert found.variant("a").reported == Reported(protocol="5cat", d=BySplit(ood=0.4), margin=BySplit(0.1))
 
 
 @pytest.mark.parametrize(
     ("text", "said"),
     [
         ("{ val_cos = 0.5 }", "reported.protocol: the key 'protocol' is missing"),
-        ('{ protocol = "5cat-2024" }', "'protocol' must be in"),
         ('{ protocol = "5cat", r5 = 24.3 }', "'val' must be <= 2"),
         ('{ protocol = "5cat", gates = "two" }', "'gates' must match regex"),
         ('{ protocol = "5cat", margn = 0.1 }', "unknown key 'margn', did you mean 'margin'"),
@@ -223,13 +223,35 @@ def test_epochs_of_the_command_line_scale_the_stages(lengths: list[int], epochs:
         ({"lr": float("inf")}, "'lr' must be < inf"),
         ({"epochs": 0}, "'epochs' must be >= 1"),
         ({"batch_size": 0}, "'batch_size' must be >= 1"),
-        ({"best": "luck"}, "'best' must be in"),
+        ({"patience": 0}, "'patience' must be >= 1"),
+        ({"sead": 1}, "unknown setting 'sead'; did you mean 'seed'|unknown setting 'sead'"),
     ],
 )
 def test_an_override_out_of_range_is_an_error(catalogue: Catalogue, settings: dict[str, Any], said: str) -> None:
     with pytest.raises(LvmError, match=said) as caught:
         catalogue.variant("p1").override(settings)
-    assert caught.value.where == "the command line"
+    assert caught.value.where in ("the command line", "a variant's settings")
+
+
+@pytest.mark.parametrize(
+    ("text", "said", "where"),
+    [
+        (
+            'best = "val_cso"',
+            "unknown figure to choose the best weights by 'val_cso'; did you mean 'val_cos'",
+            "odd.best",
+        ),
+        ('reported = { protocol = "5cat-2024" }', "unknown protocol '5cat-2024'; did you mean '5cat-2025'", "protocol"),
+        ('optimizer = "adamx"', "unknown optimizer 'adamx'; did you mean 'adam", "odd.optimizer"),
+    ],
+)
+def test_what_a_variant_names_beside_its_expressions_must_be_there(
+    text: str, said: str, where: str, registry: Registry, tmp_path: Path
+) -> None:
+    found = load(tmp_path, f"[variants.odd]\n{text}")
+    (problem,) = mistakes(found.variant("odd"), registry, found)
+    assert said in problem.what
+    assert where in (problem.where or "")
 
 
 def test_an_override_of_none_changes_nothing(catalogue: Catalogue) -> None:

@@ -1,0 +1,189 @@
+"""What a word means to whoever evaluates or loads: a run, a file of weights, a model, or a predictor by name."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Self
+
+import attrs
+
+from lvmcore.errors import LvmError, nearest
+from lvmcore.expression import parse_one
+from lvmcore.registry import Registry
+from lvmcore.runs.folder import all_runs, find_run
+from lvmcore.runs.run import Run
+
+if TYPE_CHECKING:
+    from lvmcore.data.corpus import Corpus
+    from lvmcore.evaluation.measurement import Predictor
+    from lvmcore.model import LatentVectorModel
+
+Tell = Callable[[str], None]
+
+
+@attrs.frozen(eq=False)
+class Subject:
+    """What is to be evaluated, before its corpus is open."""
+
+    name: str
+    run: Run | None = None
+    file: Path | None = None
+    """Its weights; of a run or a file."""
+    model: LatentVectorModel | None = None
+    record: dict[str, Any] = attrs.field(factory=dict)
+    """What the run, or the header of the file, says of it."""
+
+    @classmethod
+    def of(cls, what: str | Path | Run | LatentVectorModel, folder: Path, registry: Registry, tell: Tell) -> Self:
+        """Find out what is meant.
+
+        Raises:
+            LvmError: nothing of that name.
+        """
+        if isinstance(what, Run):
+            return cls(what.path.name, run=what, file=what.model_file, record=what.record)
+        if not isinstance(what, str | Path):
+            return cls("model", model=what)
+        if isinstance(what, str) and _is_predictor(what, registry):
+            return cls(what)
+        path = Path(what)
+        if path.suffix == ".safetensors":
+            header = header_of(path)
+            return cls(header.get("run", path.stem), file=path, record=header)
+        return cls.of(_run(str(what), folder, registry, tell), folder, registry, tell)
+
+    @property
+    def data(self) -> str | None:
+        """The corpus that it was trained on, as it was asked for."""
+        return self._variant.get("data") or self.record.get("data")
+
+    @property
+    def corpus(self) -> str:
+        """What that corpus is called."""
+        return (self.record.get("corpus") or {}).get("name", "another corpus")
+
+    @property
+    def digest(self) -> str:
+        return (self.record.get("corpus") or {}).get("digest", "")
+
+    @property
+    def gates(self) -> str | None:
+        """The profile that the run is judged by."""
+        return self._variant.get("gates")
+
+    @property
+    def _variant(self) -> dict[str, Any]:
+        """What a run's record says of it; the header of a file has but its name."""
+        variant = self.record.get("variant")
+        return variant if isinstance(variant, dict) else {}
+
+    def require_data(self) -> None:
+        """See that the corpus that it was trained on is here, if that is a file.
+
+        Raises:
+            LvmError: it isn't; a relative path was one from where the training was started.
+        """
+        path = Path(self.data or "").expanduser()
+        if path.suffix != ".safetensors" or path.exists():
+            return
+        started = "" if path.is_absolute() else ", a path from the folder in which the run was started"
+        raise LvmError(
+            f"'{self.name}' was trained on {self.data}{started}; there is no such file",
+            where=str(path.absolute()),
+            expected="the corpus that it was trained on, or another",
+            fix="--data FILE",
+        )
+
+    def require_savable(self, partial: bool) -> None:
+        """See that the figures may stand in the run's folder.
+
+        Args:
+            partial: they are of another corpus, of some splits or of some windows.
+        """
+        if self.run is None:
+            said = f"--save puts the result into a run's folder; '{self.name}' is no run"
+            raise LvmError(said, fix="--json > FILE")
+        if partial:
+            raise LvmError(
+                "--save keeps the figures that a run is known and compared by",
+                where=self.name,
+                expected="its own corpus, VAL and OOD, and all their windows",
+                fix="--json > FILE",
+            )
+
+    def predictor(self, corpus: Corpus, registry: Registry, precision: str) -> tuple[Predictor, int]:
+        """What predicts on a corpus, and the length of its context.
+
+        Raises:
+            LvmError: no weights, or they do not fit the corpus.
+        """
+        from lvmcore.checkpoint import load_model
+        from lvmcore.device import resolve
+        from lvmcore.evaluation.predictors import predictor_of_model, yardstick
+
+        if self.model is None and self.file is None:
+            return yardstick(self.name, corpus, registry), 5
+        model = self.model or load_model(_weights(self.file, self.run), registry)[0]
+        if model.shape.dim != corpus.dim:
+            raise LvmError(
+                f"the model reads vectors of width {model.shape.dim}, the corpus holds width {corpus.dim}",
+                where=f"{self.file or self.name}, {corpus.where}",
+                expected="a corpus made with the same encoder",
+                fix="--data, another corpus",
+            )
+        return predictor_of_model(self.name, model.eval(), resolve(precision)), model.shape.context
+
+
+def model_file(what: str | Path | Run, folder: Path, tell: Tell = lambda said: None) -> Path:
+    """The weights of a run, or the file itself.
+
+    Raises:
+        LvmError: no such run, or one without weights.
+    """
+    if not isinstance(what, Run) and Path(what).suffix == ".safetensors":
+        return Path(what)
+    run = what if isinstance(what, Run) else find_run(str(what), folder, tell)
+    return _weights(run.model_file, run)
+
+
+def header_of(file: Path) -> dict[str, Any]:
+    """What a model file says of itself; nothing of what is none, which is told when it is read."""
+    if not file.is_file():
+        return {}
+    import safetensors
+
+    try:
+        with safetensors.safe_open(str(file), framework="numpy") as held:
+            header = json.loads((held.metadata() or {}).get("lvm", "{}"))
+    except (safetensors.SafetensorError, OSError, ValueError):
+        return {}
+    return header if isinstance(header, dict) and header.get("kind") == "model" else {}
+
+
+def _weights(file: Path | None, run: Run | None) -> Path:
+    if run is not None and not run.model_file.is_file():
+        expected = "a run with at least one epoch done"
+        raise LvmError("the run holds no weights", where=str(run.path), expected=expected)
+    assert file is not None
+    return file
+
+
+def _run(what: str, folder: Path, registry: Registry, tell: Tell) -> Run:
+    try:
+        return find_run(what, folder, tell)
+    except LvmError as problem:
+        predictors = [found.name for found in registry.all("predictor")]
+        guess = nearest(what, [*predictors, *(run.path.name for run in all_runs(folder))])
+        if guess in predictors and problem.what.startswith("there is no run"):
+            said = f"there is no run or predictor '{what}'; did you mean '{guess}'?"
+            raise LvmError(said, where=problem.where, fix="lvm runs, or lvm list predictors") from None
+        raise
+
+
+def _is_predictor(what: str, registry: Registry) -> bool:
+    try:
+        return parse_one(what).name in {found.name for found in registry.all("predictor")}
+    except LvmError:  # a path, perhaps
+        return False

@@ -1,0 +1,405 @@
+"""Everything that lvm does, from Python; the commands call exactly this.
+
+    lab = lvmcore.Lab(runs="runs")
+    run = lab.train("p1", data="kjv", epochs=3)
+    run.evaluation["val"]["A"]["margin"].value
+
+What is heavy is imported where it is used: a listing of runs needs no torch.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal, overload
+
+from rich.console import Console
+
+from lvmcore.errors import LvmError
+from lvmcore.evaluation.document import Evaluation
+from lvmcore.evaluation.protocols import DEFAULT
+from lvmcore.hookspecs import KINDS
+from lvmcore.plugins import Plugins
+from lvmcore.registry import Registered, Registry
+from lvmcore.report.comparison import Comparison, compare
+from lvmcore.report.tables import note
+from lvmcore.runs.folder import find_listed, find_run, listed_runs
+from lvmcore.runs.run import Run, command_line
+from lvmcore.variants.catalogue import Catalogue, all_files, load_catalogue
+from lvmcore.variants.variant import BASE, Variant
+
+if TYPE_CHECKING:
+    from lvmcore.data.corpus import Corpus
+    from lvmcore.evaluation.controls import Control
+    from lvmcore.installation import Finding
+    from lvmcore.model import LatentVectorModel
+    from lvmcore.report.paired import Paired
+    from lvmcore.report.progress import Display
+    from lvmcore.training.estimate import Estimate
+    from lvmcore.training.plan import Plan
+
+PathLike = str | Path
+
+
+class Lab:
+    """Trains, evaluates and compares; the runs of one folder, with one set of plugins and variants.
+
+    Args:
+        runs: the folder of runs; made with the first of them.
+        plugins: single-file plugins to load besides those that are installed.
+        without: names of plugins to leave out.
+        registries: files of further variants and gate profiles.
+        progress: where to show progress, and say what may not have been meant: a console of rich, True or False;
+            None shows it in a terminal and in a notebook.
+        forgiving: a fault of a file in `plugins` is told where plugins are listed, and is no error.
+    """
+
+    def __init__(
+        self,
+        runs: PathLike = "runs",
+        plugins: Iterable[PathLike] = (),
+        without: Iterable[str] = (),
+        registries: Iterable[PathLike] = (),
+        progress: Console | bool | None = None,
+        forgiving: bool = False,
+    ) -> None:
+        self.folder = Path(runs)
+        self._files, self._without = [Path(file) for file in plugins], tuple(without)
+        self._registries = [Path(file) for file in registries]
+        self._console, self._forgiving = progress, forgiving
+        self.last: Run | None = None
+        """The run that was begun last."""
+
+    # --- what there is
+
+    @cached_property
+    def registry(self) -> Registry:
+        """Every component of every plugin.
+
+        Raises:
+            LvmError: a file that was named gives something broken: better now than after the training.
+        """
+        registry = Registry(Plugins(self._files, self._without, forgiving=self._forgiving))
+        if not self._forgiving and self._files:
+            from lvmcore.installation import examine
+
+            examine(registry, builtin=False)
+        return registry
+
+    @cached_property
+    def catalogue(self) -> Catalogue:
+        """Variants and gate profiles: the wheel's, the plugins', `./registry.toml`, then `registries`."""
+        catalogue = load_catalogue([*all_files(self.registry), *self._registries])
+        catalogue.absent = self.registry.plugins.absent()
+        return catalogue
+
+    @property
+    def variants(self) -> dict[str, Variant]:
+        """Every variant by its name."""
+        return self.catalogue.variants
+
+    def components(self, kind: str) -> list[Registered]:
+        """Every component of a kind, such as `loss`."""
+        if kind not in KINDS:
+            raise LvmError(f"there is no kind '{kind}'", expected=", ".join(KINDS))
+        return self.registry.all(kind)
+
+    @property
+    def runs(self) -> list[Run]:
+        """Every run of the folder, oldest first; one that cannot be read is `damaged`, and says why."""
+        return list(listed_runs(self.folder))
+
+    def run(self, which: str | Run) -> Run:
+        """A run by its folder, its name (the newest of several), its id, its number, or `latest`.
+
+        Raises:
+            LvmError: there is none, or there are several.
+        """
+        return which if isinstance(which, Run) else find_run(which, self.folder, self._say)
+
+    def corpus(self, data: str | Corpus | None = None) -> Corpus:
+        """Open a corpus: a file, or an expression; by default that of `base`."""
+        from lvmcore.data.corpus import Corpus
+        from lvmcore.data.open import open_corpus
+
+        if isinstance(data, Corpus):
+            return data
+        return open_corpus(str(data) if data else self.catalogue.variant(BASE).data, self.registry)
+
+    # --- training
+
+    def plan(self, variant: str | Variant | None = None, **settings: Any) -> Plan:
+        """Resolve a variant with settings of one's own, as `train` does first.
+
+        Raises:
+            LvmError: an unknown name, an option out of range, or a setting that is none.
+        """
+        from lvmcore.training.plan import plan
+
+        named = variant if isinstance(variant, Variant) else self.catalogue.variant(variant or BASE)
+        return plan(named, settings, self.registry, self.catalogue)
+
+    def estimate(
+        self, variant: str | Variant | None = None, *, size: str = "full", precision: str = "fp32", **settings: Any
+    ) -> Estimate:
+        """What a run would be, without making it: parameters, windows, steps, and how long it takes here."""
+        from lvmcore.training.estimate import estimate
+
+        plan = self.plan(variant, **settings)
+        return estimate(
+            plan.variant, plan.resolved.stages, self.corpus(plan.variant.data), self.registry, size, precision
+        )
+
+    def train(
+        self,
+        variant: str | Variant | None = None,
+        *,
+        seed: int = 0,
+        size: str = "full",
+        precision: str = "fp32",
+        on_collapse: str = "stop",
+        ignore_gates: bool = False,
+        evaluate: bool = True,
+        name: str = "",
+        tags: Iterable[str] = (),
+        listeners: Iterable[object] = (),
+        **settings: Any,
+    ) -> Run:
+        """Train a variant, evaluate it, and keep it all in a folder of its own.
+
+        Args:
+            variant: a name of `registry.toml`, or a variant; the common settings without one.
+            size: `toy` for the architecture's small preset.
+            precision: fp32, bf16, or auto: bf16 where the processor multiplies it natively.
+            on_collapse: stop, rollback or continue.
+            ignore_gates: go on when a stage's gate fails.
+            evaluate: with 5CAT, when it is trained.
+            name: what the run is called; by default as the variant.
+            tags: words to find it by.
+            listeners: objects with `@hookimpl` methods, which hear of this run as a plugin would.
+            settings: whatever a variant says: arch, loss, inputs, sampler, schedule, optimizer, data, context,
+                epochs, batch_size, lr, weight_decay, clip, patience, best, gates.
+
+        Raises:
+            LvmError: a mistake in what was asked for; nothing is left behind. Later ones leave a run with its status.
+        """
+        called = name or (variant.name if isinstance(variant, Variant) else variant) or settings.get("arch") or BASE
+        # the folder is there before anything heavy is imported: whoever looks sees that a run has begun
+        run = self.last = Run.create(self.folder, called, command_line())
+        try:
+            plan = self.plan(variant, **settings)
+            from lvmcore.experiment import Experiment
+            from lvmcore.training.trainer import Conditions
+
+            conditions = Conditions(seed=seed, precision=precision, size=size, on_collapse=on_collapse)
+            for said in plan.notes:
+                self._say(said)
+        except BaseException:
+            run.delete()
+            raise
+        with self._display(plan.variant) as display:
+            experiment = Experiment(
+                variant=plan.variant,
+                stages=plan.resolved.stages,
+                conditions=conditions,
+                registry=self.registry,
+                catalogue=self.catalogue,
+                overrides=plan.changed,
+                ignore_gates=ignore_gates,
+                evaluated=evaluate,
+                tags=tuple(tags),
+                own=(*listeners, *([display] if display else [])),
+                progress=display.evaluating if display else _silent,
+            )
+            experiment.carry_out(run)
+        return run
+
+    # --- evaluation
+
+    def evaluate(
+        self,
+        what: str | Path | Run | LatentVectorModel,
+        data: str | Corpus | None = None,
+        *,
+        protocol: str = DEFAULT,
+        checks: str = "",
+        splits: Iterable[str] = ("val", "ood"),
+        gates: str | None = None,
+        max_windows: int | None = None,
+        precision: str = "fp32",
+        save: bool = False,
+    ) -> Evaluation:
+        """Evaluate a run, a model, a file of weights, or a predictor by name, with the yardsticks beside it.
+
+        Args:
+            data: the corpus; by default the one that the model was trained on, else that of `base`.
+            protocol: an expression, such as `5cat,resamples=2000`.
+            checks: an expression: checks of plugins with options of their own, such as `span:0.5`.
+            gates: the profile to judge by; by default the run's, else that of `base`.
+            max_windows: at most so many a split.
+            save: put the result into the run's folder.
+
+        Raises:
+            LvmError: there is nothing of that name, or it does not fit the corpus.
+        """
+        from lvmcore.evaluation.evaluator import Evaluator
+        from lvmcore.evaluation.settings import Settings
+        from lvmcore.experiment import save_evaluation
+        from lvmcore.report.progress import WindowsBar
+        from lvmcore.runs.subject import Subject
+
+        subject = Subject.of(what, self.folder, self.registry, self._say)
+        splits = tuple(splits)
+        if data is None:
+            subject.require_data()
+        corpus = self.corpus(data or subject.data)
+        elsewhere = subject.digest not in ("", corpus.digest)
+        if elsewhere:
+            self._say(f"trained on {subject.corpus}, evaluated on {corpus.info.name}, which is another corpus")
+        if save:
+            subject.require_savable(elsewhere or bool(max_windows) or set(splits) != {"val", "ood"})
+        predictor, context = subject.predictor(corpus, self.registry, precision)
+        settings = Settings(
+            protocol=protocol,
+            checks=checks,
+            splits=splits,
+            profile=gates or subject.gates or self.catalogue.variant(BASE).gates,
+            context=context,
+            max_windows=max_windows,
+        )
+        with WindowsBar(self.console) as bar:
+            evaluator = Evaluator(corpus, self.registry, self.catalogue, settings, bar.evaluating)
+            found = evaluator.evaluate(predictor)
+        for fault in evaluator.listeners.faults.values():
+            self._say(fault)
+        if save and subject.run:
+            save_evaluation(subject.run, found)
+        return found
+
+    @overload
+    def compare(
+        self, *runs: str | Run, reported: bool = ..., columns: str = ..., paired: Literal[False] = ...
+    ) -> Comparison: ...
+
+    @overload
+    def compare(self, *runs: str | Run, reported: bool = ..., columns: str = ..., paired: Literal[True]) -> Paired: ...
+
+    def compare(
+        self, *runs: str | Run, reported: bool = False, columns: str = "", paired: bool = False
+    ) -> Comparison | Paired:
+        """Set runs side by side: all of the folder, or those that are named.
+
+        Args:
+            reported: beside the figures published for the variants.
+            columns: figures to show in place of the default ones, such as `val_cos,A.direction,F.outside`.
+            paired: two runs, window by window: the difference of every figure, with its interval.
+        """
+        found = [self.run(one) for one in runs] if runs else self.runs
+        if paired:
+            from lvmcore.report.paired import compare_paired
+
+            if len(found) != 2:
+                raise LvmError(
+                    f"a paired comparison is of two runs, not {len(found)}", fix="lvm compare RUN RUN --paired"
+                )
+            first, second = found
+            return compare_paired(first, second, self.registry)
+        found = list({run.path.resolve(): run for run in found}.values())  # one that is named twice is one row
+        return compare(found, self.registry, self.variants.values() if reported else None, columns)
+
+    def load(self, what: str | Path | Run) -> LatentVectorModel:
+        """The model of a run or of a file, ready to predict: `model.predict(context)`.
+
+        Raises:
+            LvmError: there is none, or a plugin that it needs is missing.
+        """
+        from lvmcore.checkpoint import load_model
+        from lvmcore.runs.subject import model_file
+
+        return load_model(model_file(what, self.folder, self._say), self.registry)[0]
+
+    def delete(self, run: str | Run) -> None:
+        """Remove a run's folder with all that is in it; nothing brings it back, and later ones move up a number.
+
+        Raises:
+            LvmError: there is none, or a living process works on it or serves it.
+        """
+        (run if isinstance(run, Run) else find_listed(run, self.folder, self._say)).delete()
+
+    # --- around it
+
+    def import_corpus(self, file: PathLike, output: PathLike | None = None, **about: Any) -> Corpus:
+        """Write the corpus that an NPZ file holds, beside it or to `output`, and open it.
+
+        Args:
+            about: name, encoder, chunking, licence, source; seed of the splits; force, to overwrite.
+        """
+        from lvmcore.data.corpus import Corpus
+        from lvmcore.data.npz import import_npz, wanting
+
+        source = Path(file)
+        target = Path(output) if output else source.parent / f"{source.stem}.safetensors"
+        options = {key: about.pop(key) for key in ("seed", "force") if key in about}
+        facts = {"encoder": "unknown", "chunking": "unknown", "licence": "unknown", "source": "unknown"}
+        for said in import_npz(source, target, facts | {"name": source.stem} | about, **options):
+            self._say(said)
+        corpus = Corpus.open(target)
+        for said in wanting(corpus):
+            self._say(said)
+        return corpus
+
+    def new_plugin(self, folder: PathLike, **names: str) -> list[Path]:
+        """Write a plugin package to begin with: `lab.new_plugin("lvm-mine", loss="mine")`; gives its files."""
+        from lvmcore.scaffolds.package import Package
+
+        return Package.of(Path(folder), names, self.registry).write(Path(folder))
+
+    def check(self) -> list[Finding]:
+        """Whether the installation is sound: versions, processor, plugins, variants, corpora, evaluator."""
+        from lvmcore.installation import findings
+
+        return list(findings(self.registry, lambda: self.catalogue))
+
+    def controls(self) -> list[Control]:
+        """The evaluator put to the test: what must pass passes, and what must fail fails. About a minute."""
+        from lvmcore.evaluation.controls import Controls
+
+        return list(Controls(self.registry, self.catalogue))
+
+    @cached_property
+    def console(self) -> Console:
+        """Where progress is shown; a quiet one where it is not."""
+        if isinstance(self._console, Console):
+            return self._console
+        console = Console(stderr=True, highlight=False, markup=False, emoji=False)
+        shown = console.is_terminal or console.is_jupyter if self._console is None else self._console
+        console.quiet = not shown
+        return console
+
+    @contextmanager
+    def _display(self, variant: Variant) -> Iterator[Display | None]:
+        if self.console.quiet:
+            yield None
+            return
+        from lvmcore.report.progress import Display
+
+        with Display(self.console, variant) as display:
+            yield display
+
+    def _say(self, said: str) -> None:
+        self.console.print(note(said))
+
+
+def _silent(what: str, done: int, total: int) -> None:
+    """Progress of an evaluation that nobody looks at."""
+
+
+def load(path: PathLike, plugins: Iterable[PathLike] = ()) -> LatentVectorModel:
+    """A model from a run's folder or a file of weights: `lvmcore.load("model.safetensors").predict(context)`.
+
+    Args:
+        plugins: single-file plugins that it needs.
+    """
+    return Lab(plugins=plugins).load(path if isinstance(path, Path) else Path(path))
