@@ -25,7 +25,7 @@ from lvmcore.plugins import Plugins
 from lvmcore.registry import Registered, Registry
 from lvmcore.report.comparison import Comparison, compare
 from lvmcore.report.tables import note
-from lvmcore.runs.folder import find_listed, find_run, listed_runs
+from lvmcore.runs.folder import distinct, find_listed, find_run, listed_runs
 from lvmcore.runs.run import Run, command_line
 from lvmcore.variants.catalogue import Catalogue, all_files, load_catalogue
 from lvmcore.variants.variant import BASE, Variant
@@ -306,8 +306,7 @@ class Lab:
                 )
             first, second = found
             return compare_paired(first, second, self.registry)
-        found = list({run.path.resolve(): run for run in found}.values())  # one that is named twice is one row
-        return compare(found, self.registry, self.variants.values() if reported else None, columns)
+        return compare(distinct(found), self.registry, self.variants.values() if reported else None, columns)
 
     def load(self, what: str | Path | Run) -> LatentVectorModel:
         """The model of a run or of a file, ready to predict: `model.predict(context)`.

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 from subprocess import CompletedProcess
 
+import attrs
 import numpy as np
 import pytest
 from hypothesis import settings
@@ -19,6 +20,7 @@ from lvmcore.data.corpus import Corpus, CorpusInfo, save_corpus
 from lvmcore.plugins import Plugins
 from lvmcore.registry import Registry
 from lvmcore.variants.catalogue import Catalogue, default_files, load_catalogue
+from lvmcore.variants.variant import Variant
 
 settings.register_profile("lvm", deadline=None, derandomize=True, max_examples=50)
 settings.load_profile("lvm")
@@ -46,6 +48,12 @@ def registry() -> Registry:
 @pytest.fixture(scope="session")
 def catalogue() -> Catalogue:
     return load_catalogue(default_files())
+
+
+@pytest.fixture
+def variant(catalogue: Catalogue) -> Variant:
+    """What trains on a small corpus in a second."""
+    return attrs.evolve(catalogue.variant("base"), arch="transformer", epochs=3, batch_size=16, lr=3e-3)
 
 
 class Site:

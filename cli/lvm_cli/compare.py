@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,11 +12,11 @@ from rich.text import Text
 from lvm_cli.console import console
 from lvm_cli.options import open_lab, plugin_options, registry_option, runs_option
 from lvmcore.errors import LvmError
-from lvmcore.evaluation.figures import plain, signed
+from lvmcore.evaluation.figures import Estimate, plain, signed
 from lvmcore.expression import Term, parse_one
 from lvmcore.files import to_json
 from lvmcore.plugins import CORE
-from lvmcore.report.tables import Fitting, add_columns, new_table, note
+from lvmcore.report.tables import Fitting, add_columns, csv_table, markdown_row, new_table, note
 
 if TYPE_CHECKING:
     from lvmcore.report.paired import Paired
@@ -96,11 +94,7 @@ def _paired_json(found: Paired) -> str:
 
 
 def _paired_csv(found: Paired) -> str:
-    text = io.StringIO()
-    writer = csv.DictWriter(text, list(found.records()[0]) if found.differences else [], lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(found.records())
-    return text.getvalue().rstrip("\n")
+    return csv_table(found.records())
 
 
 def _paired_markdown(found: Paired) -> str:
@@ -108,10 +102,12 @@ def _paired_markdown(found: Paired) -> str:
     lines.append("|---|---|---|---|---|")
     for one in found.differences:
         held = one.difference
-        interval = "" if held.low is None else f"{signed(held.low, 4)} … {signed(held.high, 4)}"
-        cells = (one.split.upper(), one.label, signed(held.value, 4), interval, one.verdict)
-        lines.append("| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |")
+        lines.append(markdown_row((one.split.upper(), one.label, signed(held.value, 4), _interval(held), one.verdict)))
     return "\n".join(lines)
+
+
+def _interval(found: Estimate) -> str:
+    return "" if found.low is None else f"{signed(found.low, 4)} … {signed(found.high, 4)}"
 
 
 def _differences(found: Paired, also: tuple[str, ...]) -> Table:
@@ -122,14 +118,12 @@ def _differences(found: Paired, also: tuple[str, ...]) -> Table:
     add_columns(table, "95 %", "the first is")
     previous = ""
     for one in found.differences:
-        figure = one.difference
-        interval = "" if figure.low is None else f"{signed(figure.low, 4)} … {signed(figure.high, 4)}"
         table.add_row(
             Text(one.split.upper() if one.split != previous else ""),
             Text(one.figure),
             *(Text(plain(getattr(one, name), 4)) for name in also),
-            Text(signed(figure.value, 4)),
-            Text(interval),
+            Text(signed(one.difference.value, 4)),
+            Text(_interval(one.difference)),
             Text(one.verdict, style=COLOURS[one.verdict]),
         )
         previous = one.split

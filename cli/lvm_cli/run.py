@@ -16,7 +16,7 @@ from lvmcore.errors import LvmError
 from lvmcore.expression import Term
 from lvmcore.plugins import CORE
 from lvmcore.report.format import duration
-from lvmcore.report.tables import note
+from lvmcore.report.tables import fact, note
 from lvmcore.runs.run import Run
 from lvmcore.toolkit import Lab
 
@@ -134,6 +134,8 @@ def command(
 
 
 def _estimate(lab: Lab, variant: str | None, as_json: bool, *, size: str, precision: str, **settings: Any) -> None:
+    from lvmcore.report.progress import objective
+
     plan = lab.plan(variant, **settings)
     found = lab.estimate(plan.variant, size=size, precision=precision)
     if as_json:
@@ -144,12 +146,12 @@ def _estimate(lab: Lab, variant: str | None, as_json: bool, *, size: str, precis
     chosen = plan.variant
     for label, text in (
         ("variant", f"{chosen.name}   {chosen.arch}"),
-        ("objective", f"{chosen.loss}   inputs {chosen.inputs or 'none'}   sampler {chosen.sampler}"),
+        ("objective", objective(chosen)),
         ("corpus", f"{chosen.data}   windows: {found.windows['train']:,} train, {found.windows['val']:,} val"),
         ("model", f"{found.parameters:,} parameters, {precision}"),
         ("training", f"{chosen.epochs} epochs, {found.steps:,} steps, about {duration(found.seconds)} here"),
     ):
-        lab.console.print(Text.assemble((f"{label:>9}", "bold"), "  ", text))
+        lab.console.print(fact(label, text))
 
 
 def _stopped(lab: Lab) -> LvmError:

@@ -16,7 +16,7 @@ from lvmcore.errors import LvmError
 from lvmcore.evaluation.figures import NONE
 from lvmcore.report.comparison import status_text
 from lvmcore.report.tables import Fitting, add_columns, add_text, new_table, note
-from lvmcore.runs.folder import find_listed, matches, numbers
+from lvmcore.runs.folder import distinct, find_listed, matches, numbers
 from lvmcore.runs.run import STATUSES, Run
 from lvmcore.toolkit import Lab
 
@@ -51,8 +51,7 @@ def command(
     lvm runs --delete 1a83 515b
     """
     lab = open_lab(root=root)
-    named = [find_listed(name, root, _tell) for name in names] if names else lab.runs
-    named = list({run.path.resolve(): run for run in named}.values())  # one that is named twice is one row
+    named = distinct(find_listed(name, root, _tell) for name in names) if names else lab.runs
     found = [run for run in named if matches(run, status=status, variant=variant, corpus=corpus, tag=tag)]
     if delete:
         if not names:
@@ -68,7 +67,8 @@ def command(
     if not found:
         click.echo(f"no such runs in {root}/" if lab.runs else f"no runs in {root}/ yet; lvm run makes one")
         return
-    console().print(Fitting(_table(found, apart) for apart in (("corpus", "status"), ("corpus",), ())))
+    number_of = numbers(named)
+    console().print(Fitting(_table(found, number_of, apart) for apart in (("corpus", "status"), ("corpus",), ())))
 
 
 def _tell(said: str) -> None:
@@ -90,9 +90,8 @@ def _delete(lab: Lab, runs: list[Run], unasked: bool) -> None:
         lab.delete(run)
 
 
-def _table(runs: list[Run], apart: Collection[str]) -> Table:
+def _table(runs: list[Run], number_of: dict[Path, int], apart: Collection[str]) -> Table:
     """The runs; what is not in columns apart stands below their names."""
-    number_of = numbers(runs)
     table = new_table()
     add_columns(table, "#", right=True)
     (add_columns if "status" in apart else add_text)(table, "run")

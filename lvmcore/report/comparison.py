@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import cached_property
 from typing import Any
 
 import attrs
@@ -95,8 +96,7 @@ class Comparison:
         """`2/5`; where not all are judged by one profile, with that."""
         if row.passed is None:
             return NONE
-        profiles = {one.profile for one in (*self.rows, *self.yardsticks) if one.passed is not None}
-        return f"{row.passed}/{row.of}" + (f" {row.profile}" if len(profiles) > 1 else "")
+        return f"{row.passed}/{row.of}" + (f" {row.profile}" if self._several_profiles else "")
 
     def text(self, row: Row, column: Column | None) -> str:
         """A figure of a row as it is printed; without a column, its gates."""
@@ -107,20 +107,34 @@ class Comparison:
 
         Alike: on the same windows, by one protocol, and gates by one profile. Where all are equal as printed, none is.
         """
-        if row.kind != "run" or (column is not None and not column.figure.better):
-            return False
-        alike = [
-            r for r in self.rows if r.kind == "run" and (r.measured_on, r.protocol) == (row.measured_on, row.protocol)
-        ]
-        if column is None:
-            found = [(r.passed, self.text(r, None)) for r in alike if r.profile == row.profile]
-        else:
-            found = [(r.figures.get(column.key), self.text(r, column)) for r in alike]
-        values = {value: text for value, text in found if value is not None}
-        if len(set(values.values())) < 2:
-            return False
-        best = min(values) if column is not None and column.figure.better == "lower" else max(values)
-        return self.text(row, column) == values[best]
+        return row.kind == "run" and self.text(row, column) == self._best.get(_contest(row, column))
+
+    @cached_property
+    def _several_profiles(self) -> bool:
+        """Whether not all rows with gates are judged by one profile."""
+        return len({one.profile for one in (*self.rows, *self.yardsticks) if one.passed is not None}) > 1
+
+    @cached_property
+    def _best(self) -> dict[tuple[Any, ...], str]:
+        """The best of each column among the runs that are measured alike, as it is printed."""
+        ranked = [*(column for column in self.columns if column.figure.better), None]
+        lowest = {column.key for column in ranked if column and column.figure.better == "lower"}
+        found: dict[tuple[Any, ...], dict[float, str]] = {}
+        for row in self.rows:
+            for column in ranked if row.kind == "run" else ():
+                value = row.figures.get(column.key) if column else row.passed
+                if value is not None:
+                    found.setdefault(_contest(row, column), {})[value] = self.text(row, column)
+        return {
+            contest: texts[min(texts) if contest[0] in lowest else max(texts)]
+            for contest, texts in found.items()
+            if len(set(texts.values())) > 1
+        }
+
+
+def _contest(row: Row, column: Column | None) -> tuple[Any, ...]:
+    """What a row's figure is the best of, where it is; without a column, its gates."""
+    return (column.key if column else None, row.measured_on, row.protocol, None if column else row.profile)
 
 
 def compare(

@@ -1,4 +1,4 @@
-"""Sizes, lengths of time and texts of others, as every table shows them."""
+"""Sizes and lengths of time, as every table shows them."""
 
 from __future__ import annotations
 
@@ -34,8 +34,3 @@ def duration(seconds: float | None) -> str:
     if whole < 3600:
         return f"{whole // 60} min {whole % 60} s"
     return f"{whole // 3600} h {whole % 3600 // 60} min"
-
-
-def one_line(text: str) -> str:
-    """Somebody's text on one line."""
-    return " ".join(text.splitlines())

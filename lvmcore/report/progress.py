@@ -14,6 +14,7 @@ from rich.text import Text
 from lvmcore.evaluation.figures import plain, rate, signed
 from lvmcore.hookspecs import hookimpl
 from lvmcore.report.format import duration
+from lvmcore.report.tables import fact
 from lvmcore.variants.variant import SettledStage, Variant
 
 if TYPE_CHECKING:
@@ -81,6 +82,11 @@ def changes(stage: SettledStage, before: SettledStage | Variant) -> str:
     return "   ".join(f"{key.replace('_', ' ')} {value or 'none'}" for key, value in changed.items())
 
 
+def objective(variant: Variant) -> str:
+    """What a variant is trained for, and on what it sees."""
+    return f"{variant.loss}   inputs {variant.inputs or 'none'}   sampler {variant.sampler}"
+
+
 class WindowsBar:
     """A bar of the windows that each predictor has been evaluated on."""
 
@@ -143,21 +149,21 @@ class Display(WindowsBar):
         self.course = Course(variant.plan, record["steps"])
         for label, text in (
             ("variant", f"{record['name']}   {record['recipe']['arch']}"),
-            ("objective", f"{variant.loss}   inputs {variant.inputs or 'none'}   sampler {variant.sampler}"),
+            ("objective", objective(variant)),
             ("corpus", f"{record['corpus']['name']}   windows: {windows['train']:,} train, {windows['val']:,} val"),
             ("model", f"{record['parameters']:,} parameters, {record['precision']}, seed {record['seed']}"),
             ("folder", str(run.path)),
             ("machine", f"{machine['processor']}, {machine['threads']} threads"),
         ):  # fmt: skip
-            self.console.print(Text.assemble((f"{label:>9}", "bold"), "  ", text))
+            self.console.print(fact(label, text))
 
     @hookimpl
     def lvm_stage_started(self, run: Run, stage: SettledStage, steps_per_epoch: int) -> None:
         self.steps, self.batch_size = steps_per_epoch, stage.batch_size
         if self.variant.stages:
             epochs = f"{stage.epochs} epoch{'s' * (stage.epochs != 1)}"
-            said = f"  {stage.name}, {epochs} of {steps_per_epoch} steps   {changes(stage, self.stage)}"
-            self.console.print(Text.assemble(("    stage", "bold"), said.rstrip()))
+            said = f"{stage.name}, {epochs} of {steps_per_epoch} steps   {changes(stage, self.stage)}"
+            self.console.print(fact("stage", said.rstrip()))
         self.stage = stage
 
     @hookimpl

@@ -1,8 +1,11 @@
-"""Tables for the terminal, in one style. Where there is no room, columns go before a figure is cut."""
+"""Tables in one style. On a terminal without room for all, columns go before a figure is cut."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import csv
+import io
+from collections.abc import Iterable, Sequence
+from typing import Any
 
 from rich import box
 from rich.console import Console, ConsoleOptions, RenderResult
@@ -14,6 +17,11 @@ LEAST = 26
 """Columns that a text needs to be read; below that it had better stand elsewhere."""
 
 UNBOUNDED = 10_000
+
+
+def fact(label: str, said: str) -> Text:
+    """A line of a heading: what it is about, and what it says."""
+    return Text.assemble((f"{label:>9}", "bold"), "  ", said)
 
 
 def note(said: str) -> Text:
@@ -36,6 +44,26 @@ def add_text(table: Table, *names: str) -> None:
     """Columns that wrap where there is no room."""
     for name in names:
         table.add_column(name, overflow="fold")
+
+
+def csv_table(records: Sequence[dict[str, Any]]) -> str:
+    """Comma-separated values, a line a record; an empty field was not measured."""
+    text = io.StringIO()
+    keys = dict.fromkeys(key for record in records for key in record)
+    writer = csv.DictWriter(text, list(keys), lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(records)
+    return text.getvalue().rstrip("\n")
+
+
+def markdown_row(cells: Iterable[str]) -> str:
+    """A line of a table in Markdown, whatever its cells hold."""
+    return "| " + " | ".join(one_line(cell).replace("|", "\\|") for cell in cells) + " |"
+
+
+def one_line(text: str) -> str:
+    """Somebody's text on one line."""
+    return " ".join(text.splitlines())
 
 
 class Fitting:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from pathlib import Path
 
 from lvmcore.errors import LvmError, nearest
@@ -30,7 +30,7 @@ def listed_runs(root: Path) -> Iterator[Run]:
 
 
 def _listed(folder: Path) -> Run:
-    run = Run(folder, {"name": folder.name})
+    run = _named(folder)
     try:
         run = Run.open(folder)
         _ = run.epochs, run.document_by()
@@ -39,6 +39,24 @@ def _listed(folder: Path) -> Run:
     except LvmError as problem:
         run = run.as_damaged(problem)
     return run
+
+
+def _named(folder: Path) -> Run:
+    """A run of which nothing but the folder is known."""
+    return Run(folder, {"name": folder.name})
+
+
+def _recorded(folder: Path) -> Run:
+    """A run by its record alone, whatever else is in its folder; without a record, by its folder."""
+    try:
+        return Run.open(folder)
+    except LvmError:
+        return _named(folder)
+
+
+def distinct(runs: Iterable[Run]) -> list[Run]:
+    """The runs without those that were named before."""
+    return list({run.path.resolve(): run for run in runs}.values())
 
 
 def age(run: Run) -> tuple[str, str]:
@@ -50,11 +68,16 @@ def numbers(runs: Collection[Run]) -> dict[Path, int]:
     """Each run's number: its place by age among all of the folder that it is in; the oldest is 1."""
     found: dict[Path, int] = {}
     for folder in {run.path.parent for run in runs}:
-        given = [run for run in runs if run.path.parent == folder]
-        whole = len(given) == sum(1 for _ in folder.glob("*/run.json"))  # then there is nothing to read again
-        everyone = sorted(given if whole else listed_runs(folder), key=age)
-        found |= {run.path: number for number, run in enumerate(everyone, 1)}
+        found |= _numbers_in(folder, runs)
     return found
+
+
+def _numbers_in(folder: Path, known: Iterable[Run]) -> dict[Path, int]:
+    """The number of every run of a folder; those that are known already are not read again."""
+    by_path = {run.path: run for run in known}
+    places = [file.parent for file in folder.glob("*/run.json")]
+    everyone = sorted((by_path.get(place) or _recorded(place) for place in places), key=age)
+    return {run.path: number for number, run in enumerate(everyone, 1)}
 
 
 def require_folder(root: Path) -> None:
@@ -119,7 +142,7 @@ def find_run(text: str, root: Path, tell: Callable[[str], None] = lambda said: N
         return newest
     found = found or [run for run in runs if run.path.name.endswith(f"-{text}")]
     if not found and text.isdecimal():
-        found = [Run.open(path) for path, number in numbers(list(listed_runs(root))).items() if number == int(text)]
+        found = [Run.open(path) for path, number in _numbers_in(root, runs).items() if number == int(text)]
     found = found or [run for run in runs if text in run.path.name]
     if len(found) == 1:
         return found[0]

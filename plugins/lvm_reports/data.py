@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import json
 from collections.abc import Callable
 
 import attrs
 
-from lvmcore import Comparison, component
+from lvmcore import Comparison, component, tables
 
 
 @component
@@ -18,13 +16,7 @@ class Csv:
 
     def build(self) -> Callable[[Comparison], str]:
         def write(comparison: Comparison) -> str:
-            text = io.StringIO()
-            records = [row.record() for row in (*comparison.rows, *comparison.yardsticks)]
-            keys = (key for record in records for key in record)
-            writer = csv.DictWriter(text, list(dict.fromkeys(keys)), lineterminator="\n")
-            writer.writeheader()
-            writer.writerows(records)
-            return text.getvalue().rstrip("\n")
+            return tables.csv_table([row.record() for row in (*comparison.rows, *comparison.yardsticks)])
 
         return write
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 
-from lvmcore import Column, Comparison, Details, Row, component
+from lvmcore import Column, Comparison, Details, Row, component, tables
 
 MARKS = {True: "✅ pass", False: "❌ fail", None: "– not measurable"}
 
@@ -62,14 +62,14 @@ def _marked(comparison: Comparison, row: Row, column: Column | None) -> str:
 
 def _section(details: Details) -> Iterator[str]:
     """One run: how it was made, its figures beside their targets, and when things happened."""
-    yield f"## {details.number}. {_line(details.model)}"
+    yield f"## {details.number}. {tables.one_line(details.model)}"
     took = f", {details.seconds:,.0f} s" if details.seconds is not None else ""
     lines = [f"**Run**: `{details.run}`", f"**Started**: {details.started[:16].replace('T', ' ')}{took}"]
-    lines += [f"**Status**: {_line(details.status)}"]
+    lines += [f"**Status**: {tables.one_line(details.status)}"]
     if details.parameters:
         lines.append(f"**Parameters**: {details.parameters:,}")
     yield "\\\n".join(lines)
-    yield "\n".join(f"- {label}: `{_line(text)}`" for label, text in details.settings.items() if text)
+    yield "\n".join(f"- {label}: `{tables.one_line(text)}`" for label, text in details.settings.items() if text)
     if details.targets:
         windows = ", ".join(f"{count:,} windows of {split.upper()}" for split, count in details.measured.items())
         yield f"**5CAT** with 95 % intervals{f', on {windows}' if windows else ''}; gates passed: {details.gates}"
@@ -81,13 +81,13 @@ def _section(details: Details) -> Iterator[str]:
     if why := _why(details):
         yield "\n".join(why)
     if details.events:
-        yield "\n".join(f"- epoch {epoch}: {_line(what)}" for epoch, what in details.events)
+        yield "\n".join(f"- epoch {epoch}: {tables.one_line(what)}" for epoch, what in details.events)
 
 
 def _why(details: Details) -> list[str]:
     """Why letters did not pass, where the table does not say it: intervals, and what can't be measured."""
     told = {one.letter for one in details.targets if one.holds is None or one.wanted[0] not in "<>"}
-    return [f"- {letter}: {_line(text)}" for letter, text in details.why.items() if letter in told]
+    return [f"- {letter}: {tables.one_line(text)}" for letter, text in details.why.items() if letter in told]
 
 
 def _targets(details: Details) -> Iterator[list[str]]:
@@ -106,7 +106,7 @@ def _timeline(details: Sequence[Details]) -> Iterator[str]:
         if date != day:
             yield f"{'' if not day else chr(10)}**{date}**\n"
             day = date
-        yield f"- {time[:5]} {_line(one.model)} ({one.number}): {_line(one.status)}"
+        yield f"- {time[:5]} {tables.one_line(one.model)} ({one.number}): {tables.one_line(one.status)}"
 
 
 def _sizes(details: Iterable[Details]) -> tuple[list[str], list[list[str]]]:
@@ -132,10 +132,4 @@ def _deployed(details: Iterable[Details]) -> list[str]:
 
 
 def _table(heads: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    lines = [heads, ["---"] * len(heads), *rows]
-    return "\n".join("| " + " | ".join(_line(cell).replace("|", "\\|") for cell in line) + " |" for line in lines)
-
-
-def _line(text: str) -> str:
-    """Somebody's text on one line."""
-    return " ".join(text.splitlines())
+    return "\n".join(map(tables.markdown_row, [heads, ["---"] * len(heads), *rows]))

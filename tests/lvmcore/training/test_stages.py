@@ -24,11 +24,6 @@ from lvmcore.variants.catalogue import Catalogue
 from lvmcore.variants.variant import Stage, Variant
 
 
-@pytest.fixture
-def variant(catalogue: Catalogue) -> Variant:
-    return attrs.evolve(catalogue.variant("base"), arch="transformer", epochs=3, batch_size=16, lr=3e-3)
-
-
 def test_stages_change_what_they_say_and_a_failed_gate_ends_the_run(
     variant: Variant, corpus: Corpus, registry: Registry, tmp_path: Path
 ) -> None:

@@ -18,13 +18,7 @@ from lvmcore.registry import Registered, Registry
 from lvmcore.runs.run import Run
 from lvmcore.training.collapse import CollapseWatch
 from lvmcore.training.trainer import Trainer
-from lvmcore.variants.catalogue import Catalogue
 from lvmcore.variants.variant import Stage, Variant
-
-
-@pytest.fixture
-def variant(catalogue: Catalogue) -> Variant:
-    return attrs.evolve(catalogue.variant("base"), arch="transformer", epochs=3, batch_size=16, lr=3e-3)
 
 
 def test_training_lowers_the_loss_and_keeps_the_best_weights(
