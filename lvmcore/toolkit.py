@@ -31,6 +31,7 @@ from lvmcore.variants.catalogue import Catalogue, all_files, load_catalogue
 from lvmcore.variants.variant import BASE, Variant
 
 if TYPE_CHECKING:
+    from lvmcore.corpora import Corpora
     from lvmcore.data.corpus import Corpus
     from lvmcore.evaluation.controls import Control
     from lvmcore.installation import Finding
@@ -127,6 +128,13 @@ class Lab:
         if isinstance(data, Corpus):
             return data
         return open_corpus(str(data) if data else self.catalogue.variant(BASE).data, self.registry)
+
+    @cached_property
+    def corpora(self) -> Corpora:
+        """What makes corpora and looks into them: `lab.corpora.import_("vectors.npz")`."""
+        from lvmcore.corpora import Corpora
+
+        return Corpora(self.registry, self._say)
 
     # --- training
 
@@ -328,26 +336,6 @@ class Lab:
         (run if isinstance(run, Run) else find_listed(run, self.folder, self._say)).delete()
 
     # --- around it
-
-    def import_corpus(self, file: PathLike, output: PathLike | None = None, **about: Any) -> Corpus:
-        """Write the corpus that an NPZ file holds, beside it or to `output`, and open it.
-
-        Args:
-            about: name, encoder, chunking, licence, source; seed of the splits; force, to overwrite.
-        """
-        from lvmcore.data.corpus import Corpus
-        from lvmcore.data.npz import import_npz, wanting
-
-        source = Path(file)
-        target = Path(output) if output else source.parent / f"{source.stem}.safetensors"
-        options = {key: about.pop(key) for key in ("seed", "force") if key in about}
-        facts = {"encoder": "unknown", "chunking": "unknown", "licence": "unknown", "source": "unknown"}
-        for said in import_npz(source, target, facts | {"name": source.stem} | about, **options):
-            self._say(said)
-        corpus = Corpus.open(target)
-        for said in wanting(corpus):
-            self._say(said)
-        return corpus
 
     def new_plugin(self, folder: PathLike, **names: str) -> list[Path]:
         """Write a plugin package to begin with: `lab.new_plugin("lvm-mine", loss="mine")`; gives its files."""

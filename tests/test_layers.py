@@ -15,7 +15,7 @@ PLUGINS = TOP / "plugins"
 
 STACK = (
     ("toolkit",),
-    ("experiment", "installation"),
+    ("corpora", "experiment", "installation"),
     ("testing",),
     ("training", "report"),
     ("runs",),

@@ -5,12 +5,12 @@ from __future__ import annotations
 import os
 import sys
 import traceback
-from importlib import import_module
 from importlib.metadata import version
 
 import click
 
-from lvmcore.errors import LvmError, nearest
+from lvm_cli.lazy import LazyGroup
+from lvmcore.errors import LvmError
 
 COMMANDS = {
     "run": ("run", "Train a variant, evaluate it, and add a row to the comparison."),
@@ -22,10 +22,10 @@ COMMANDS = {
     "plugins": ("plugins", "List the plugins, and why one failed."),
     "check": ("check", "Check the installation."),
     "new": ("new", "Begin a plugin of one's own."),
-    "data": ("data", "Make corpora."),
+    "data": ("data", "Make corpora, and look into them."),
     "serve": ("serve", "Serve a model over HTTP."),
 }
-"""Command → module of this package, imported when the command is asked for, and what `lvm --help` says of it."""
+"""Command → module of this package, and what `lvm --help` says of it."""
 
 USER, PROGRAM = 2, 3
 
@@ -33,20 +33,8 @@ COMPLETION = "_LVM_COMPLETE"
 """The variable by which a shell asks what may stand next; click answers."""
 
 
-class Commands(click.Group):
-    """Loads a command when it is asked for."""
-
-    def list_commands(self, ctx: click.Context) -> list[str]:
-        return list(COMMANDS)
-
-    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        if cmd_name not in COMMANDS:
-            return None
-        return import_module(f"lvm_cli.{COMMANDS[cmd_name][0]}").command
-
-    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        with formatter.section("Commands"):
-            formatter.write_dl([(name, said) for name, (_, said) in COMMANDS.items()])
+class Program(LazyGroup):
+    """The commands; whoever reads their output may go before the end."""
 
     def invoke(self, ctx: click.Context) -> object:
         try:
@@ -55,17 +43,10 @@ class Commands(click.Group):
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # what is still to be flushed
             return 0
 
-    def resolve_command(self, ctx: click.Context, args: list[str]):
-        if args and not args[0].startswith("-") and args[0] not in COMMANDS and not ctx.resilient_parsing:
-            guess = nearest(args[0], COMMANDS)
-            raise LvmError(
-                f"there is no command '{args[0]}'" + (f"; did you mean '{guess}'?" if guess else ""),
-                fix="lvm --help",
-            )
-        return super().resolve_command(ctx, args)
 
-
-@click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(
+    cls=Program, package="lvm_cli", commands_by_name=COMMANDS, context_settings={"help_option_names": ["-h", "--help"]}
+)
 @click.option("--debug", is_flag=True, help="Show the traceback of an error.")
 @click.version_option(version("lvmcore"), prog_name="lvm")
 def cli(debug: bool) -> None:

@@ -154,7 +154,7 @@ def test_the_rest_of_the_commands_is_there(lab: Lab, tmp_path: Path, small: Path
     assert (tmp_path / "lvm-mine" / "lvm_mine" / "mine.py") in lab.new_plugin(tmp_path / "lvm-mine", loss="mine")
     vectors = np.random.default_rng(0).normal(size=(60, 8)).astype(np.float32)
     np.savez(tmp_path / "v.npz", vectors=vectors, article_indices=np.repeat(np.arange(6), 10))
-    assert len(lab.import_corpus(tmp_path / "v.npz", encoder="none")) == 60
+    assert len(lab.corpora.import_(tmp_path / "v.npz", encoder="none")) == 60
     assert lvmcore.__version__.count(".") >= 1
 
 

@@ -1,4 +1,4 @@
-"""lvm data: corpora from other forms."""
+"""lvm data import: a corpus from another form."""
 
 from __future__ import annotations
 
@@ -10,12 +10,7 @@ from lvm_cli.console import console
 from lvm_cli.options import open_lab
 
 
-@click.group("data")
-def command() -> None:
-    """Make corpora."""
-
-
-@command.command("import")
+@click.command("import")
 @click.argument("file", type=click.Path(path_type=Path))
 @click.option("-o", "--output", type=click.Path(path_type=Path), help="The corpus file.  [default: FILE.safetensors]")
 @click.option("--name", help="Name of the corpus.  [default: that of the file]")
@@ -25,7 +20,7 @@ def command() -> None:
 @click.option("--source", default="unknown", help="Where the text comes from.")
 @click.option("--seed", type=int, default=0, show_default=True, help="Seed of the splits, where the file has none.")
 @click.option("--force", is_flag=True, help="Overwrite the corpus file.")
-def import_(
+def command(
     file: Path,
     output: Path | None,
     name: str | None,
@@ -46,7 +41,7 @@ def import_(
 
     about = {"encoder": encoder, "chunking": chunking, "licence": licence, "source": source}
     lab = open_lab(stderr=False)
-    corpus = lab.import_corpus(file, output, **about, name=name or file.stem, seed=seed, force=force)
+    corpus = lab.corpora.import_(file, output, **about, name=name or file.stem, seed=seed, force=force)
     out = console()
     counts = ", ".join(
         f"{split} {int((corpus.splits == i).sum())} articles with {len(corpus.windows(split)):,} windows"
