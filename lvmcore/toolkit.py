@@ -9,8 +9,7 @@ What is heavy is imported where it is used: a listing of runs needs no torch.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, overload
@@ -24,6 +23,7 @@ from lvmcore.hookspecs import KINDS
 from lvmcore.plugins import Plugins
 from lvmcore.registry import Registered, Registry
 from lvmcore.report.comparison import Comparison, compare
+from lvmcore.report.progress import WindowsBar, console_of, displayed
 from lvmcore.report.tables import note
 from lvmcore.runs.folder import distinct, find_listed, find_run, listed_runs
 from lvmcore.runs.run import Run, command_line
@@ -37,9 +37,8 @@ if TYPE_CHECKING:
     from lvmcore.installation import Finding
     from lvmcore.model import LatentVectorModel
     from lvmcore.report.paired import Paired
-    from lvmcore.report.progress import Display
     from lvmcore.training.estimate import Estimate
-    from lvmcore.training.plan import Plan
+    from lvmcore.training.validation import Plan
 
 PathLike = str | Path
 
@@ -144,7 +143,7 @@ class Lab:
         Raises:
             LvmError: an unknown name, an option out of range, or a setting that is none.
         """
-        from lvmcore.training.plan import plan
+        from lvmcore.training.validation import plan
 
         named = variant if isinstance(variant, Variant) else self.catalogue.variant(variant or BASE)
         return plan(named, settings, self.registry, self.catalogue)
@@ -207,7 +206,7 @@ class Lab:
         except BaseException:
             run.delete()
             raise
-        with self._display(plan.variant) as display:
+        with displayed(self.console, plan.variant) as display:
             experiment = Experiment(
                 variant=plan.variant,
                 stages=plan.resolved.stages,
@@ -255,7 +254,6 @@ class Lab:
         from lvmcore.evaluation.evaluator import Evaluator
         from lvmcore.evaluation.settings import Settings
         from lvmcore.experiment import save_evaluation
-        from lvmcore.report.progress import WindowsBar
         from lvmcore.runs.subject import Subject
 
         subject = Subject.of(what, self.folder, self.registry, self._say)
@@ -358,22 +356,7 @@ class Lab:
     @cached_property
     def console(self) -> Console:
         """Where progress is shown; a quiet one where it is not."""
-        if isinstance(self._console, Console):
-            return self._console
-        console = Console(stderr=True, highlight=False, markup=False, emoji=False)
-        shown = console.is_terminal or console.is_jupyter if self._console is None else self._console
-        console.quiet = not shown
-        return console
-
-    @contextmanager
-    def _display(self, variant: Variant) -> Iterator[Display | None]:
-        if self.console.quiet:
-            yield None
-            return
-        from lvmcore.report.progress import Display
-
-        with Display(self.console, variant) as display:
-            yield display
+        return console_of(self._console)
 
     def _say(self, said: str) -> None:
         self.console.print(note(said))

@@ -73,12 +73,5 @@ def command(
         print_json(found.document)
         return
     from lvmcore.report.evaluation import EvaluationTables
-    from lvmcore.report.reasons import reasons
 
-    tables = EvaluationTables(found.document, lab.registry)
-    out = console()
-    out.print(tables.tests())
-    out.print(tables.windows())
-    if found.yardsticks:
-        out.print(tables.beside())
-    out.print(reasons(found.document, lab.registry))
+    console().print(EvaluationTables(found.document, lab.registry).all())

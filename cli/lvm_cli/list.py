@@ -18,7 +18,7 @@ from lvmcore.errors import LvmError
 from lvmcore.hookspecs import KINDS
 from lvmcore.registry import Registry, kind_of
 from lvmcore.report.columns import declared_in
-from lvmcore.report.comparison import approach
+from lvmcore.report.details import approach
 from lvmcore.report.tables import Fitting, add_columns, add_text, new_table
 from lvmcore.variants.catalogue import Catalogue
 from lvmcore.variants.variant import BASE, Variant

@@ -15,8 +15,7 @@ from lvm_cli.options import json_option, open_lab, plugin_options, print_json, r
 from lvmcore.errors import LvmError
 from lvmcore.expression import Term
 from lvmcore.plugins import CORE
-from lvmcore.report.format import duration
-from lvmcore.report.tables import fact, note
+from lvmcore.report.tables import duration, fact, note
 from lvmcore.runs.run import Run
 from lvmcore.toolkit import Lab
 
@@ -168,14 +167,9 @@ def _stopped(lab: Lab) -> LvmError:
 def _report(out: Console, run: Run, lab: Lab, evaluated: bool) -> None:
     from lvmcore.report.comparison import compare
     from lvmcore.report.evaluation import EvaluationTables
-    from lvmcore.report.reasons import reasons
 
     if document := run.document_by():
-        tables = EvaluationTables(document, lab.registry)
-        out.print(tables.tests())
-        out.print(tables.windows())
-        out.print(tables.beside())
-        out.print(reasons(document, lab.registry))
+        out.print(EvaluationTables(document, lab.registry).all())
     elif evaluated:
         out.print(Text.assemble(("nothing to evaluate:", "yellow"), " no epoch gave finite weights"))
     row = attrs.evolve(compare([run], lab.registry), yardsticks=())  # they stand beside it already

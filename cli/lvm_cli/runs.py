@@ -14,7 +14,7 @@ from lvm_cli.console import console, is_terminal
 from lvm_cli.options import json_option, open_lab, print_json, runs_option
 from lvmcore.errors import LvmError
 from lvmcore.evaluation.figures import NONE
-from lvmcore.report.comparison import status_text
+from lvmcore.report.details import status_text
 from lvmcore.report.tables import Fitting, add_columns, add_text, new_table, note
 from lvmcore.runs.folder import distinct, find_listed, matches, numbers
 from lvmcore.runs.run import STATUSES, Run

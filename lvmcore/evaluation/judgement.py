@@ -8,11 +8,9 @@ from typing import Any
 import attrs
 
 from lvmcore.errors import LvmError, unknown
-from lvmcore.evaluation.figures import Declared, apart, signed
-from lvmcore.variants.gates import ROUNDING, Gate
-
-Outcome = tuple[bool | None, str]
-"""Whether a gate holds (None: not measurable), and why it does not; no reason where it is about nothing."""
+from lvmcore.evaluation.figures import Declared
+from lvmcore.evaluation.reasons import is_moot, paired, reasons, unbeaten
+from lvmcore.variants.gates import Gate
 
 
 @attrs.frozen
@@ -95,77 +93,36 @@ def judge(
     name: str, profile: Iterable[Gate], measured: Mapping[str, Any], declared: Mapping[str, Declared]
 ) -> Judgement:
     """Hold a profile against a measured document, with its differences from the cheats."""
-    letters: dict[str, bool | None] = {}
+    conditions = tuple(_condition(gate, measured, declared) for gate in profile)
+    told = [attrs.asdict(one) for one in conditions]
+    outcomes: dict[str, list[bool | None]] = {one.letter: [] for one in conditions}
+    for one in told:
+        if not is_moot(one, measured, declared):
+            outcomes[one["letter"]].append(one["holds"])
+    letters = {
+        letter: False if False in held else None if None in held or not held else True
+        for letter, held in outcomes.items()
+    }
     why: dict[str, list[str]] = {}
-    conditions = []
-    for gate in profile:
-        one = declared.get(gate.key)
-        figure = one.find(measured, gate.split) if one else None
-        holds, reason = _outcome(gate, one, figure, measured)
-        value = figure["value"] if figure else None
-        conditions.append(Condition(gate.letter, gate.figure, gate.split, gate.rule.text, value, holds))
-        if not reason:  # about nothing, such as the gain in an empty bin
-            letters.setdefault(gate.letter, None)
-            continue
-        if holds is not True:
-            why.setdefault(gate.letter, []).append(reason)
-        before = letters.get(gate.letter)
-        bad = gate.letter in why
-        letters[gate.letter] = False if False in (before, holds) else None if bad else True
-    for letter in [letter for letter, outcome in letters.items() if outcome is None and letter not in why]:
-        why[letter] = ["nothing to measure"]
-    said = {letter: "; ".join(dict.fromkeys(reasons)) for letter, reasons in why.items()}
-    return Judgement(name, letters, said, tuple(conditions))
+    for reason in reasons(told, measured, declared):
+        why.setdefault(reason.letter, []).append(str(reason))
+    said = {
+        letter: "; ".join(why.get(letter, ["nothing to measure"]))
+        for letter, outcome in letters.items()
+        if outcome is not True
+    }
+    return Judgement(name, letters, said, conditions)
 
 
-def paired(evaluation: Mapping[str, Any], split: str, key: str) -> dict[str, dict[str, Any] | None]:
-    """Each cheat with the model's paired difference from it in a figure; None where there is none."""
-    return {cheat: found.get(key) for cheat, found in evaluation.get("differences", {}).get(split, {}).items()}
-
-
-def unbeaten(evaluation: Mapping[str, Any], split: str, key: str) -> dict[str, dict[str, Any]]:
-    """The cheats that are not beaten in a figure: the lower end of the paired difference is not above 0."""
-    found = paired(evaluation, split, key).items()
-    return {cheat: one for cheat, one in found if one and one["low"] is not None and one["low"] <= ROUNDING}
-
-
-def _outcome(gate: Gate, one: Declared | None, figure: dict[str, Any] | None, measured: Mapping[str, Any]) -> Outcome:
-    """What comes of a gate, given what was measured of its figure."""
-    if gate.split != "both" and gate.split not in measured["splits"]:
-        return None, f"{gate.split} was not evaluated"
-    place = gate.figure.replace("offsets.", "s ")
-    place = place if gate.split == "both" else f"{gate.split} {place}"
+def _condition(gate: Gate, measured: Mapping[str, Any], declared: Mapping[str, Declared]) -> Condition:
+    """What comes of a gate."""
+    one, splits = declared.get(gate.key), measured["splits"]
+    figure = one.find(measured, gate.split) if one and (gate.split == "both" or gate.split in splits) else None
+    value, holds = figure["value"] if figure else None, None
     if gate.rule.cheats:
-        return _against_cheats(gate, place, measured)
-    if figure is None or figure["value"] is None:
-        if gate.rule.negated and one and _windows_beside(one, measured, gate.split) == 0:
-            return None, ""
-        return None, f"{place} is not measurable"
-    holds = gate.rule.holds(figure["value"], figure["low"], figure["high"])
-    return holds, f"{place} {_contrast(gate, figure)}" if holds is not None else f"{place} has no interval"
-
-
-def _windows_beside(one: Declared, measured: Mapping[str, Any], split: str) -> int | None:
-    """How many windows the table that a figure stands in is about, where it says so."""
-    node = measured["splits"][split]
-    for part in one.path[:-1]:
-        node = (node or {}).get(part)
-    return (node or {}).get("windows")
-
-
-def _against_cheats(gate: Gate, place: str, measured: Mapping[str, Any]) -> Outcome:
-    """Beats every cheat: the lower end of each paired difference lies above 0."""
-    figures = paired(measured, gate.split, gate.key)
-    if not figures or any(figure is None or figure["low"] is None for figure in figures.values()):
-        return None, f"{place} has no paired interval"
-    lacking = unbeaten(measured, gate.split, gate.key)
-    said = ", ".join(f"{cheat} ({signed(figure['value'])})" for cheat, figure in lacking.items())
-    return not lacking, f"{place} does not beat {said}"
-
-
-def _contrast(gate: Gate, figure: Mapping[str, float]) -> str:
-    """`-0.070 < 0.12`, with enough digits that the two numbers differ."""
-    rule, value = gate.rule, figure["value"]
-    if rule.interval:
-        return f"{signed(value)} [{signed(figure['low'])}, {signed(figure['high'])}], not '{rule.text}'"
-    return f"{apart(value, rule.threshold)} {'<' if rule.sign == '>=' else '>'} {rule.threshold:g}"
+        found = paired(measured, gate.split, gate.key)
+        if found and all(one and one["low"] is not None for one in found.values()):
+            holds = not unbeaten(measured, gate.split, gate.key)
+    elif figure and value is not None:
+        holds = gate.rule.holds(value, figure["low"], figure["high"])
+    return Condition(gate.letter, gate.figure, gate.split, gate.rule.text, value, holds)

@@ -12,9 +12,9 @@ from lvmcore.errors import LvmError
 from lvmcore.evaluation.figures import NONE
 from lvmcore.evaluation.protocols import DEFAULT
 from lvmcore.registry import Registry
-from lvmcore.report import format
 from lvmcore.report.columns import Column, columns_named
-from lvmcore.report.details import BYTES_A_PARAMETER, Details, details_of
+from lvmcore.report.details import BYTES_A_PARAMETER, Details, approach, approach_of, details_of, status_text
+from lvmcore.report.tables import count, mebibytes
 from lvmcore.runs.folder import age, numbers
 from lvmcore.runs.run import DAMAGED, Run
 from lvmcore.variants.variant import Variant
@@ -58,11 +58,11 @@ class Row:
 
     @property
     def size_text(self) -> str:
-        return format.mebibytes(self.size and self.size * 2**20)
+        return mebibytes(self.size and self.size * 2**20)
 
     @property
     def parameters_text(self) -> str:
-        return format.count(self.parameters)
+        return count(self.parameters)
 
     @property
     def model_text(self) -> str:
@@ -210,7 +210,7 @@ def _row(number: int, run: Run, columns: Sequence[Column]) -> Row:
         date=record.get("started", "")[:16].replace("T", " "),
         parameters=parameters,
         size=parameters and parameters * BYTES_A_PARAMETER / 2**20,
-        approach=_approach(record),
+        approach=approach_of(record),
         loss=variant.get("loss", ""),
         lr=variant.get("lr"),
         epochs=variant.get("epochs"),
@@ -290,42 +290,3 @@ def _yardsticks(run: Run, columns: Sequence[Column]) -> Iterator[Row]:
             kind="yardstick", number=None, model=name, run="", status="", outcome="", **about, **_corpus(evaluation),
             **figures,
         )  # fmt: skip
-
-
-def _approach(record: dict[str, Any]) -> str:
-    """What a run does: its variant's approach, and what is different in this run."""
-    variant = record.get("variant") or {}
-    told = ("data", "gates") if variant.get("approach") else ("data", "gates", "arch", "loss", "inputs", "sampler")
-    changed = {key: value for key, value in (record.get("overrides") or {}).items() if key not in told}
-    if record.get("ignore_gates"):
-        changed["gates"] = "ignored"
-    if record.get("size") == "toy":
-        changed["size"] = "toy"
-    usual = {"seed": 0, "precision": "fp32", "on_collapse": "stop"}
-    changed |= {key: record[key] for key, value in usual.items() if record.get(key, value) != value}
-    different = ", ".join(f"{key.replace('_', ' ')} {value or 'none'}" for key, value in changed.items())
-    return "; ".join(text for text in (approach(variant), different) if text)
-
-
-def approach(variant: dict[str, Any]) -> str:
-    """What a variant does, from its own words or its expressions."""
-    if text := variant.get("approach"):
-        return text
-    parts = [variant.get("arch", ""), variant.get("loss", ""), variant.get("inputs", "")]
-    if variant.get("sampler", "full") != "full":
-        parts.append(variant["sampler"])
-    if stages := variant.get("stages"):
-        parts.append(f"{len(stages)} stages")
-    return " · ".join(part for part in parts if part)
-
-
-def status_text(run: Run, brief: bool = False) -> str:
-    """Status with what is worth saying of it, and where the run is served; in brief without what follows a colon."""
-    record = run.record
-    reasons = [record.get("reason", ""), record.get("note", "")]
-    if brief:
-        reasons = [reason.partition(": ")[0] for reason in reasons]
-    said = "; ".join(reason for reason in [*reasons, *(f"served at {url}" for url in run.served_at)] if reason)
-    if said.startswith(record["status"]):
-        return said
-    return f"{record['status']}: {said}" if said else record["status"]

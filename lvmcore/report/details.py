@@ -236,3 +236,42 @@ def _acting(epoch: dict[str, Any]) -> list[str]:
 def reached(epoch: dict[str, Any]) -> str:
     """What an epoch was validated at, in words."""
     return f"val cosine {plain(epoch['val_cos'])}, margin {signed(epoch['margin'])}"
+
+
+def approach_of(record: dict[str, Any]) -> str:
+    """What a run does: its variant's approach, and what is different in this run."""
+    variant = record.get("variant") or {}
+    told = ("data", "gates") if variant.get("approach") else ("data", "gates", "arch", "loss", "inputs", "sampler")
+    changed = {key: value for key, value in (record.get("overrides") or {}).items() if key not in told}
+    if record.get("ignore_gates"):
+        changed["gates"] = "ignored"
+    if record.get("size") == "toy":
+        changed["size"] = "toy"
+    usual = {"seed": 0, "precision": "fp32", "on_collapse": "stop"}
+    changed |= {key: record[key] for key, value in usual.items() if record.get(key, value) != value}
+    different = ", ".join(f"{key.replace('_', ' ')} {value or 'none'}" for key, value in changed.items())
+    return "; ".join(text for text in (approach(variant), different) if text)
+
+
+def approach(variant: dict[str, Any]) -> str:
+    """What a variant does, from its own words or its expressions."""
+    if text := variant.get("approach"):
+        return text
+    parts = [variant.get("arch", ""), variant.get("loss", ""), variant.get("inputs", "")]
+    if variant.get("sampler", "full") != "full":
+        parts.append(variant["sampler"])
+    if stages := variant.get("stages"):
+        parts.append(f"{len(stages)} stages")
+    return " · ".join(part for part in parts if part)
+
+
+def status_text(run: Run, brief: bool = False) -> str:
+    """Status with what is worth saying of it, and where the run is served; in brief without what follows a colon."""
+    record = run.record
+    reasons = [record.get("reason", ""), record.get("note", "")]
+    if brief:
+        reasons = [reason.partition(": ")[0] for reason in reasons]
+    said = "; ".join(reason for reason in [*reasons, *(f"served at {url}" for url in run.served_at)] if reason)
+    if said.startswith(record["status"]):
+        return said
+    return f"{record['status']}: {said}" if said else record["status"]

@@ -5,13 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
+from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
 from lvmcore.evaluation.figures import Count, Declared
+from lvmcore.evaluation.reasons import reasons
 from lvmcore.registry import Registry
 from lvmcore.report.columns import checks_in, declared_in
-from lvmcore.report.tables import Fitting, add_columns, new_table
+from lvmcore.report.tables import Fitting, add_columns, new_table, note
 
 OUTCOMES = {True: ("pass", "green"), False: ("fail", "red"), None: ("not measurable", "yellow")}
 
@@ -29,6 +31,11 @@ class EvaluationTables:
         self.titles = {check.letter: check.title for check in self.checks}
         self.splits: list[str] = list(evaluation["splits"])
         self.profiles = profiles_of(evaluation)
+
+    def all(self) -> Group:
+        """Everything that is told of an evaluation."""
+        beside = [self.beside()] if self.evaluation.get("yardsticks") else []
+        return Group(self.tests(), self.windows(), *beside, self.unmet())
 
     def tests(self) -> Fitting:
         """The tests: figures with their intervals on each split, and each letter's gate.
@@ -57,6 +64,31 @@ class EvaluationTables:
         return Fitting(
             self._beside([one for one in shown if one not in goes[:count]]) for count in range(len(goes) // 2 + 1)
         )
+
+    def unmet(self) -> Group:
+        """What to be careful about, and the conditions that were not met."""
+        parts: list[RenderableType] = [note(warning) for warning in self.evaluation.get("warnings", [])]
+        for verdict in self.profiles:
+            if verdict["why"]:
+                parts += [Text(f"not met of '{verdict['profile']}'", style="bold"), self._unmet(verdict), Text()]
+        return Group(*parts)
+
+    def _unmet(self, verdict: Mapping[str, Any]) -> Table:
+        """A line a figure: what was measured, what of it holds being dim, and what is asked for."""
+        table = Table.grid(padding=(0, 2))
+        for _ in range(2 + len(self.splits)):
+            table.add_column(no_wrap=True)
+        table.add_column(overflow="fold")
+        told = set()
+        for one in reasons(verdict["conditions"], self.evaluation, self.declared):
+            told.add(one.letter)
+            cells = {s: Text(text, style="dim" if s in one.held else "") for s, text in one.cells.items()}
+            cells.setdefault(self.splits[0], cells.get("both", Text()))
+            shown = (cells.get(split, Text()) for split in self.splits)
+            table.add_row(Text(f" {one.letter}"), Text(one.label), *shown, Text(one.needs))
+        for letter in verdict["why"].keys() - told:  # nothing in it could be measured
+            table.add_row(Text(f" {letter}"), *[Text()] * (1 + len(self.splits)), Text(verdict["why"][letter]))
+        return table
 
     def _gates_beside(self) -> Table:
         table = new_table(self._title())

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Self
 
 from rich.console import Console
@@ -13,8 +14,7 @@ from rich.text import Text
 
 from lvmcore.evaluation.figures import plain, rate, signed
 from lvmcore.hookspecs import hookimpl
-from lvmcore.report.format import duration
-from lvmcore.report.tables import fact
+from lvmcore.report.tables import duration, fact
 from lvmcore.variants.variant import SettledStage, Variant
 
 if TYPE_CHECKING:
@@ -30,6 +30,25 @@ SETTLED = 5.0
 
 CHANGING = ("arch", "loss", "inputs", "sampler", "batch_size", "schedule", "lr")
 """What stages differ in."""
+
+
+def console_of(progress: Console | bool | None) -> Console:
+    """Where progress is shown: a console, or a quiet one where none is wanted; None shows it where somebody looks."""
+    if isinstance(progress, Console):
+        return progress
+    console = Console(stderr=True, highlight=False, markup=False, emoji=False)
+    console.quiet = not (console.is_terminal or console.is_jupyter if progress is None else progress)
+    return console
+
+
+@contextmanager
+def displayed(console: Console, variant: Variant) -> Iterator[Display | None]:
+    """The display of a run, but on a quiet console."""
+    if console.quiet:
+        yield None
+        return
+    with Display(console, variant) as display:
+        yield display
 
 
 class Left(TimeRemainingColumn):

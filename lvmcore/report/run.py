@@ -16,8 +16,7 @@ from lvmcore.report.columns import declared_in
 from lvmcore.report.comparison import Row, compare
 from lvmcore.report.details import Details, reached
 from lvmcore.report.evaluation import profiles_of
-from lvmcore.report.format import duration
-from lvmcore.report.tables import add_columns, new_table
+from lvmcore.report.tables import add_columns, duration, new_table
 from lvmcore.runs.run import Run
 
 EVENTS = 10

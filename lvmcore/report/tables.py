@@ -1,4 +1,7 @@
-"""Tables in one style. On a terminal without room for all, columns go before a figure is cut."""
+"""Tables in one style, and how sizes and times stand in them.
+
+On a terminal without room for all, columns go before a figure is cut.
+"""
 
 from __future__ import annotations
 
@@ -12,6 +15,8 @@ from rich.console import Console, ConsoleOptions, RenderResult
 from rich.measure import Measurement
 from rich.table import Table
 from rich.text import Text
+
+from lvmcore.evaluation.figures import NONE
 
 LEAST = 26
 """Columns that a text needs to be read; below that it had better stand elsewhere."""
@@ -85,3 +90,34 @@ def least_width(table: Table, console: Console) -> int:
         widest = max(Measurement.get(console, unbounded, cell).maximum for cell in (column.header, *column.cells))
         width += widest if column.no_wrap else min(widest, column.min_width or LEAST)
     return width
+
+
+def count(number: int | None) -> str:
+    """A large whole number in three digits: `17.5M` parameters, `44.1k`."""
+    if number is None:
+        return NONE
+    for factor, unit in ((10**9, "G"), (10**6, "M"), (10**3, "k")):
+        if number >= factor:
+            value = number / factor
+            return f"{value:.0f}{unit}" if value >= 100 else f"{value:.1f}{unit}"
+    return str(number)
+
+
+def mebibytes(number: float | None) -> str:
+    """Bytes as MiB."""
+    if number is None:
+        return NONE
+    value = number / 2**20
+    return f"{value:.0f} MiB" if value >= 10 else f"{value:.1f} MiB"
+
+
+def duration(seconds: float | None) -> str:
+    """`45 s`, `3 min 20 s`, `2 h 5 min`."""
+    if seconds is None:
+        return NONE
+    whole = round(seconds)
+    if whole < 60:
+        return f"{whole} s"
+    if whole < 3600:
+        return f"{whole // 60} min {whole % 60} s"
+    return f"{whole // 3600} h {whole % 3600 // 60} min"

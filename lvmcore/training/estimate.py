@@ -13,7 +13,7 @@ from lvmcore.device import autocast, resolve
 from lvmcore.expression import parse_one
 from lvmcore.model import build_model
 from lvmcore.registry import Registry
-from lvmcore.training.objective import total
+from lvmcore.training.objective import descend
 from lvmcore.training.stages import generator_of, prepare
 from lvmcore.training.step import Step
 from lvmcore.training.validation import ResolvedStage
@@ -65,9 +65,7 @@ def estimate(
                 began = time.perf_counter()
                 batch = train.take(order[number % len(order)])
                 step = Step(batch=batch, raw=forward(batch.context), epoch=epoch, model=forward)
-                descent.zero_grad()
-                total(prepared.objective(step)).backward()
-                descent.step()
+                descend(prepared.objective(step), model, descent, variant.clip)
                 took.append(time.perf_counter() - began)
             # the first step makes what all others use; what else the machine did in between slows some of them
             seconds += min(took[1:]) * prepared.steps * stage.epochs

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable
 import attrs
 import torch
 from torch import Tensor, nn
+from torch.optim import Optimizer
 
 from lvmcore.errors import LvmError
 from lvmcore.expression import parse
@@ -105,6 +106,19 @@ def _share(share: float, raw: Tensor, first: Value) -> Tensor:
 def total(values: dict[str, Value]) -> Tensor:
     """The objective: the sum of the weighted terms."""
     return torch.stack([value.weighted for value in values.values()]).sum()
+
+
+def descend(values: dict[str, Value], module: nn.Module, optimizer: Optimizer, clip: float) -> Tensor:
+    """One step of the optimizer down the objective, and the gradient's L2 norm before it was clipped.
+
+    A gradient that is not finite changes nothing.
+    """
+    optimizer.zero_grad()
+    total(values).backward()
+    norm = nn.utils.clip_grad_norm_(module.parameters(), clip)
+    if norm.isfinite():
+        optimizer.step()
+    return norm
 
 
 def gradient_norms(values: dict[str, Value], module: nn.Module) -> dict[str, float]:

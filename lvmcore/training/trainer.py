@@ -8,7 +8,7 @@ from typing import Any
 
 import attrs
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler, ReduceLROnPlateau
 
@@ -25,7 +25,7 @@ from lvmcore.registry import Registry
 from lvmcore.runs.run import Run
 from lvmcore.training.collapse import CollapseWatch
 from lvmcore.training.epoch import EpochRecord
-from lvmcore.training.objective import Value, gradient_norms, total
+from lvmcore.training.objective import Value, descend, gradient_norms
 from lvmcore.training.stages import BeginSchedule, PreparedStage, generator_of, prepare
 from lvmcore.training.step import Step
 from lvmcore.training.validation import ResolvedStage
@@ -195,18 +195,14 @@ class Trainer:
         return record.document(validation, time.perf_counter() - began)
 
     def _step(self, batch: Batch, probe: EpochRecord | None) -> tuple[dict[str, Value], Tensor]:
-        """Forward, backward, one step of the optimizer; a gradient that is not finite changes nothing."""
-        self.optimizer.zero_grad()
+        """Forward, backward, one step of the optimizer."""
         step = Step(batch=batch, raw=self._forward(batch.context), epoch=self.epoch, model=self._forward)
         values = self.objective(step)
         if probe is not None and len(values) > 1:
             probe.gradients(gradient_norms(values, self.model))
-        total(values).backward()
-        norm = nn.utils.clip_grad_norm_(self.model.parameters(), self.variant.clip)
+        norm = descend(values, self.model, self.optimizer, self.variant.clip)
         if probe is not None and len(values) == 1:  # the whole gradient is the term's
             probe.gradients(dict.fromkeys(values, float(norm)))
-        if norm.isfinite():
-            self.optimizer.step()
         return values, norm
 
     def _forward(self, context: Tensor) -> Tensor:

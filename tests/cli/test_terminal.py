@@ -18,7 +18,6 @@ from lvmcore.registry import Registry
 from lvmcore.report.columns import declared_in
 from lvmcore.report.evaluation import EvaluationTables
 from lvmcore.report.progress import WindowsBar
-from lvmcore.report.reasons import reasons
 from lvmcore.variants.gates import Gate, parse_rule
 
 Interval = tuple[float | None, float | None, float | None]
@@ -107,7 +106,7 @@ def test_brackets_in_a_plugin_are_printed_as_they_are(lvm: Lvm, small: Path) -> 
 def test_no_figure_is_cut_at_80_columns(profile: str, lvm: Lvm, small: Path, registry: Registry) -> None:
     document = json.loads(lvm("eval", "copy-last", "--data", small, "--gates", profile, "--json").stdout)
     tables = EvaluationTables(document, registry)
-    for table in (tables.tests(), tables.beside(), reasons(document, registry)):
+    for table in (tables.tests(), tables.beside(), tables.unmet()):
         for width in (80, 120, 200):
             text = drawn(table, width)
             assert not CUT.search(text), text
@@ -122,13 +121,13 @@ def test_no_figure_is_cut_at_80_columns(profile: str, lvm: Lvm, small: Path, reg
         assert f"{split['B']['all']['chance_r5']['value']:.1%}" in narrow
         bins = [split["E"][name]["windows"] for name in ("low", "normal", "high")]
         assert "  ".join(map(str, bins)) in narrow
-    lines = drawn(reasons(document, registry), 120).splitlines()
+    lines = drawn(tables.unmet(), 120).splitlines()
     assert len([line for line in lines if line.startswith(" ")]) <= 24
 
 
 def test_reasons_are_a_condition_a_line(lvm: Lvm, small: Path, registry: Registry) -> None:
     document = json.loads(lvm("eval", "copy-last", "--data", small, "--json").stdout)
-    text = drawn(reasons(document, registry), 120)
+    text = drawn(EvaluationTables(document, registry).unmet(), 120)
     val, ood = (document["splits"][split]["A"]["margin"]["value"] for split in ("val", "ood"))
     assert re.search(rf"^ A  margin +VAL {val:.3f}  OOD {ood:.3f} +needs ≥ 0.02 *$", text, re.MULTILINE), text
     assert "not above" in text
@@ -154,8 +153,10 @@ def test_reasons_say_no_more_than_is_so(
     }
     rules = [Gate("C", "shuffle", split, parse_rule(condition)) for split in splits]
     gates = judge("mine", rules, {"splits": splits, "E_delta": None}, declared_in({}, registry)).document()
-    evaluation = {"splits": splits, "gates": gates, "causal": None, "E_delta": None}
-    (line,) = [line for line in drawn(reasons(evaluation, registry), 120).splitlines() if line.startswith(" C")]
+    corpus = {"protocol": "5cat", "corpus": {"name": "none"}}
+    evaluation = {**corpus, "splits": splits, "gates": gates, "causal": None, "E_delta": None}
+    unmet = EvaluationTables(evaluation, registry).unmet()
+    (line,) = [line for line in drawn(unmet, 120).splitlines() if line.startswith(" C")]
     assert line.rstrip().endswith(f"  {said}")
 
 

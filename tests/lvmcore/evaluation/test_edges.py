@@ -59,7 +59,7 @@ def test_articles_of_six_rows_have_one_window_each_and_say_what_they_lack(evalua
         assert split["C"]["shuffle"]["value"] is not None
         assert (split["D"]["windows"], split["D"]["score"]["value"]) == (0, None)
     assert document["gates"]["A"] is document["gates"]["D"] is None
-    assert document["gates"]["why"]["D"] == "val score is not measurable; ood score is not measurable"
+    assert document["gates"]["why"]["D"] == "rollout VAL –, OOD –: needs ≥ 0.46; not measurable"
     assert document["causal"]["A"] is None or document["causal"]["A"] is False
 
 
@@ -71,7 +71,7 @@ def test_a_split_without_a_window_is_named_and_its_gates_are_not_passed(evaluate
         assert "ood holds no window and was not evaluated" in document["warnings"]
         assert document["E_delta"] == {"value": None, "low": None, "high": None}
         assert document["gates"]["passed"] == 0
-        assert "ood was not evaluated" in document["gates"]["why"]["B"]
+        assert "not evaluated on OOD" in document["gates"]["why"]["B"]
 
 
 def test_without_any_window_there_is_nothing_to_evaluate(evaluated: Any) -> None:
@@ -173,7 +173,10 @@ def test_empty_bins_are_reported_as_empty(evaluated: Any) -> None:
     val = document["splits"]["val"]["E"]
     assert (val["low"]["windows"], val["normal"]["windows"], val["high"]["windows"]) == (0, 0, 45)
     assert val["normal"]["cosine"]["value"] is None
-    assert (document["gates"]["E"], document["gates"]["why"]["E"]) == (None, "delta is not measurable")
+    assert (document["gates"]["E"], document["gates"]["why"]["E"]) == (
+        None,
+        "|normal VAL − OOD| –: needs ≤ 0.05; not measurable",
+    )
 
 
 @pytest.mark.parametrize("context", [2, 3, 8])

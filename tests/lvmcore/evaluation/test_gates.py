@@ -50,20 +50,20 @@ def gate(letter: str, name: str, rule: str, split: str = "val") -> Gate:
 @pytest.mark.parametrize(
     ("one", "outcome", "why"),
     [
-        (gate("A", "margin", ">= 0.12"), False, "val margin -0.070 < 0.12"),
+        (gate("A", "margin", ">= 0.12"), False, "margin VAL -0.070: needs ≥ 0.12"),
         (gate("A", "margin", ">= -0.07", "ood"), True, None),
-        (gate("A", "margin", "<= -0.0700001"), False, "val margin -0.0700000 > -0.0700001"),
+        (gate("A", "margin", "<= -0.0700001"), False, "margin VAL -0.0700000: needs ≤ -0.0700001"),
         (gate("A", "margin", "interval < 0"), True, None),
-        (gate("A", "margin", "interval > 0"), False, "val margin -0.070 [-0.090, -0.050], not 'interval > 0'"),
-        (gate("A", "margin", "interval not < 0"), False, "val margin -0.070 [-0.090, -0.050], not 'interval not < 0'"),
-        (gate("A", "offsets.+1", "interval > 0"), None, "val s +1 has no interval"),
-        (gate("A", "direction", "interval > 0"), None, "val direction is not measurable"),
+        (gate("A", "margin", "interval > 0"), False, "margin VAL -0.090 … -0.050: not all above 0"),
+        (gate("A", "margin", "interval not < 0"), False, "margin VAL -0.090 … -0.050: all below 0"),
+        (gate("A", "offsets.+1", "interval > 0"), None, "s(+1) VAL 0.500: no interval"),
+        (gate("A", "direction", "interval > 0"), None, "direction VAL –: not measurable"),
         (gate("B", "all.r1", ">= 0.60"), True, None),
-        (gate("B", "unseen.r5", ">= 0.1"), None, "val unseen.r5 is not measurable"),
-        (gate("A", "margin", ">= 0", "train"), None, "train was not evaluated"),
+        (gate("B", "unseen.r5", ">= 0.1"), None, "R@5 unseen VAL –: needs ≥ 0.1; not measurable"),
+        (gate("A", "margin", ">= 0", "train"), None, "margin TRAIN –: needs ≥ 0; not evaluated"),
         (gate("E", "delta", "<= 0.05", "both"), True, None),
         (gate("E", "high.gain", "interval not < 0"), True, None),
-        (gate("A", "cosine", "beats cheats"), None, "val cosine has no paired interval"),
+        (gate("A", "cosine", "beats cheats"), None, "cosine VAL 0.500: no interval"),
     ],
 )
 def test_one_gate(one: Gate, outcome: bool | None, why: str | None) -> None:
@@ -83,7 +83,7 @@ def test_an_empty_bin_is_passed_over_unless_all_are_empty() -> None:
 def test_it_must_beat_every_cheat() -> None:
     paired = {"copy-last": {"A.cosine": figure(0.1, 0.05, 0.15)}, "ridge": {"A.cosine": figure(0.01, -0.01, 0.03)}}
     found = judged([gate("A", "cosine", "beats cheats")], document(differences={"val": paired}))
-    assert found.why == {"A": "val cosine does not beat ridge (+0.010)"}
+    assert found.why == {"A": "cosine VAL 0.500: not above ridge"}
     paired["ridge"]["A.cosine"] = figure(0.01, 0.001, 0.03)
     assert judged([gate("A", "cosine", "beats cheats")], document(differences={"val": paired})).letters["A"] is True
 
@@ -93,10 +93,13 @@ def test_a_letter_passes_with_all_its_gates_and_fails_with_one(rules: list[str])
     measurable = {">= -1": True, ">= 1": False, "interval > 0": None}  # of a figure without an interval
     outcomes = [measurable[rule] for rule in rules]
     expected = False if False in outcomes else None if None in outcomes else True
-    found = judged([gate("B", "all.r1", rule) for rule in rules], document())
+    names = ("r1", "r5", "mrr", "chance_r1", "chance_r5")
+    held = {"B": {"all": {name: figure(0.6) for name in names}}}
+    gates = [gate("B", f"all.{name}", rule) for name, rule in zip(names, rules, strict=False)]
+    found = judged(gates, {"splits": {"val": held}})
     assert found.letters == {"B": expected}
-    unmet = {rule for rule in rules if measurable[rule] is not True}
-    assert len(found.why.get("B", "").split("; ")) == max(len(unmet), 1)  # each reason once
+    unmet = [rule for rule in rules if measurable[rule] is not True]
+    assert found.why.get("B", "").count(" VAL ") == len(unmet)  # a reason a figure
 
 
 @pytest.mark.parametrize(
