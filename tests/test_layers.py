@@ -16,9 +16,10 @@ PLUGINS = TOP / "plugins"
 STACK = (
     ("toolkit",),
     ("corpora", "experiment", "installation"),
-    ("testing",),
+    ("testing", "building", "inspection"),
     ("training", "report"),
     ("runs",),
+    ("prediction",),
     ("evaluation",),
     ("checkpoint",),
     ("model",),
@@ -30,8 +31,9 @@ STACK = (
     ("hookspecs", "device"),
     ("timing",),
     ("components", "expression"),
-    ("files",),
+    ("files", "extras"),
     ("errors",),
+    ("plain",),
 )
 """The rooms and modules of `lvmcore`, the uppermost first: each imports what is below it, and nothing beside it."""
 

@@ -10,6 +10,25 @@ from torch import Tensor
 
 from lvmcore.training.objective import Value
 
+_PACKED = 4096
+
+
+class Series:
+    """A number a step, kept as tensors so that no step waits for them; of many steps a few bytes each remain."""
+
+    def __init__(self) -> None:
+        self._packed: list[Tensor] = []
+        self._new: list[Tensor] = []
+
+    def append(self, value: Tensor) -> None:
+        self._new.append(value.detach())
+        if len(self._new) == _PACKED:
+            self._packed, self._new = [*self._packed, torch.stack(self._new)], []
+
+    def all(self) -> Tensor:
+        """(steps,)"""
+        return torch.cat([*self._packed, *([torch.stack(self._new)] if self._new else [])])
+
 
 class EpochRecord:
     """Gathers what happens in an epoch. Sums stay tensors until the end, so that no step waits for them."""
@@ -20,17 +39,22 @@ class EpochRecord:
         self.inputs: dict[str, float] = {}
         """The strength of each input, by label."""
         self._windows = self._steps = 0
-        self._terms: dict[str, list[tuple[Tensor, Tensor, int]]] = defaultdict(list)
+        self._terms: dict[str, tuple[Series, Series]] = defaultdict(lambda: (Series(), Series()))
+        """Raw and weighted, by label."""
+        self._counts: dict[str, list[int]] = defaultdict(list)
+        """Windows of the steps that have a term."""
         self._strengths: dict[str, float] = {}
-        self._norms: list[Tensor] = []
+        self._norms = Series()
         self._gradients: dict[str, list[float]] = defaultdict(list)
         self._events: list[str] = []
 
     def step(self, values: dict[str, Value], norm: Tensor, windows: int) -> None:
         for label, value in values.items():
-            self._terms[label].append((value.raw.detach(), value.weighted.detach(), windows))
+            for series, number in zip(self._terms[label], (value.raw, value.weighted), strict=True):
+                series.append(number)
+            self._counts[label].append(windows)
             self._strengths[label] = value.strength
-        self._norms.append(norm.detach())
+        self._norms.append(norm)
         self._steps += 1
         self._windows += windows
 
@@ -46,11 +70,8 @@ class EpochRecord:
         """The record: means over the windows of the epoch, gradient norms over the probed steps."""
         terms = {}
         for label, seen in self._terms.items():
-            counts = torch.tensor([count for _, _, count in seen], dtype=torch.float64)
-            raw, weighted = (
-                float((torch.stack([part[i] for part in seen]).double().cpu() * counts).sum() / counts.sum())  # pyright: ignore
-                for i in (0, 1)
-            )
+            counts = torch.tensor(self._counts[label], dtype=torch.float64)
+            raw, weighted = (float((part.all().double().cpu() * counts).sum() / counts.sum()) for part in seen)
             probed = self._gradients.get(label, [])
             terms[label] = {
                 "strength": self._strengths[label],
@@ -67,7 +88,7 @@ class EpochRecord:
             "loss": sum(term["weighted"] for term in terms.values()),
             "terms": terms,
             "inputs": self.inputs,
-            "gradient_norm": float(torch.stack(self._norms).mean()),
+            "gradient_norm": float(self._norms.all().mean()),
             **validation,
             "best": False,
             "seconds": round(seconds, 3),

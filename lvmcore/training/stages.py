@@ -6,16 +6,16 @@ from collections.abc import Callable, Sequence
 
 import attrs
 import torch
-from torch import Tensor
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler
 
+from lvmcore.data.indices import Indices
 from lvmcore.data.windows import Windows
 from lvmcore.training.objective import Objective
 from lvmcore.training.validation import ResolvedStage
 from lvmcore.variants.variant import SettledStage
 
-Sampler = Callable[[int, torch.Generator], Tensor]
+Sampler = Callable[[int, torch.Generator], Indices]
 """(epoch, generator) → the windows of the epoch in training order (W',)."""
 
 

@@ -14,6 +14,7 @@ from torch.optim.lr_scheduler import LRScheduler, ReduceLROnPlateau
 
 from lvmcore.checkpoint import load_model, save_model
 from lvmcore.data.corpus import Corpus
+from lvmcore.data.indices import Indices, parts
 from lvmcore.data.windows import Batch
 from lvmcore.device import autocast
 from lvmcore.evaluation.checks import best_by, watched
@@ -172,9 +173,10 @@ class Trainer:
         self.model.train()
         self.model.set_epoch(self.epoch)
         record.inputs = self.model.strengths
-        batches = self._order(self.epoch).split(self.batch_size)
-        probes = {round(i * len(batches) / PROBES) for i in range(PROBES)}
-        for number, index in enumerate(batches):
+        order = self._order(self.epoch)
+        steps = -(-len(order) // self.batch_size)
+        probes = {round(i * steps / PROBES) for i in range(PROBES)}
+        for number, index in enumerate(parts(order, self.batch_size)):
             values, norm = self._step(self.train_windows.take(index), record if number in probes else None)
             record.step(values, norm, len(index))
             self.course_steps += 1
@@ -214,7 +216,7 @@ class Trainer:
         self.model.eval()
         return self._forward(context)
 
-    def _order(self, epoch: int) -> Tensor:
+    def _order(self, epoch: int) -> Indices:
         """The windows of an epoch in training order."""
         return self.sampler(epoch, generator_of(self.conditions.seed, epoch))
 
