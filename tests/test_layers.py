@@ -31,7 +31,7 @@ STACK = (
     ("hookspecs", "device"),
     ("timing",),
     ("components", "expression"),
-    ("files", "extras"),
+    ("files",),
     ("errors",),
     ("plain",),
 )
