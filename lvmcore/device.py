@@ -5,8 +5,13 @@ from __future__ import annotations
 import platform
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from lvmcore.errors import LvmError
+
+if TYPE_CHECKING:
+    import torch
+    from torch import Tensor
 
 DEVICES = ("auto", "cpu", "cuda", "mps")
 
@@ -56,6 +61,18 @@ def autocast(precision: str, device: str = "cpu") -> AbstractContextManager[obje
     import torch
 
     return torch.autocast(device, torch.bfloat16)
+
+
+def double(rows: Tensor) -> Tensor:
+    """Float64, where they are; of a device that reckons in no more than float32, on the processor."""
+    return rows.cpu().double() if rows.device.type == "mps" else rows.double()
+
+
+def zeros64(rows: int, columns: int, device: torch.device) -> Tensor:
+    """Where sums in float64 over rows of a device are gathered."""
+    import torch
+
+    return torch.zeros(rows, columns, dtype=torch.float64, device="cpu" if device.type == "mps" else device)
 
 
 def processor_flags() -> set[str]:
