@@ -21,14 +21,19 @@ SCHEMA = 1
 
 
 def save_model(path: Path, model: LatentVectorModel, about: dict[str, Any]) -> None:
-    """Write weights and everything needed to rebuild the model: one safetensors file, whole or not at all.
+    """Write weights and everything needed to rebuild the model: one safetensors file, whole or not at all."""
+    write_whole(path, model_file(model, about))
+
+
+def model_file(model: LatentVectorModel, about: dict[str, Any]) -> bytes:
+    """The file of a model.
 
     Args:
         about: further facts for the header, such as the run, the corpus and the epoch.
     """
     header = {"schema": SCHEMA, "kind": "model", **attrs.asdict(model.recipe), **about}
     weights = {name: tensor.detach().cpu().contiguous() for name, tensor in model.state_dict().items()}
-    write_whole(path, safetensors.torch.save(weights, metadata={"lvm": to_json(header, indent=None)}))
+    return safetensors.torch.save(weights, metadata={"lvm": to_json(header, indent=None)})
 
 
 def load_model(path: Path, registry: Registry) -> tuple[LatentVectorModel, dict[str, Any]]:

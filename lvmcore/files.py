@@ -7,25 +7,40 @@ import json
 import math
 import os
 import secrets
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 from lvmcore.errors import MachineError
 
 
 def write_whole(path: Path, content: bytes | str) -> None:
-    """Write to a temporary file beside `path`, flush it to the disk, then rename it into place.
+    """Write a file whole or not at all.
 
     Raises:
         MachineError: a full disk or a folder that cannot be written; what stood there before still stands.
     """
     data = content.encode() if isinstance(content, str) else content
+    with whole_file(path, len(data)) as file:
+        file.write(data)
+
+
+@contextlib.contextmanager
+def whole_file(path: Path, size: int) -> Iterator[BinaryIO]:
+    """A temporary file beside `path` to write to; at the end it is flushed to the disk and renamed into place.
+
+    Args:
+        size: bytes that it will need, for the error.
+
+    Raises:
+        MachineError: a full disk or a folder that cannot be written; what stood there before still stands.
+    """
     # named before it is made, so that not even a Ctrl-C between the two leaves it behind
     temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         with temporary.open("xb") as file:
-            file.write(data)
+            yield file
             file.flush()
             os.fsync(file.fileno())
         os.replace(temporary, path)
@@ -34,7 +49,7 @@ def write_whole(path: Path, content: bytes | str) -> None:
         raise MachineError(
             f"a file cannot be written: {problem.strerror or problem}",
             where=str(path),
-            expected=f"{len(data):,} bytes of room and the right to write",
+            expected=f"{size:,} bytes of room and the right to write",
             fix="make room, then run again; what was written before is whole",
         ) from None
     finally:

@@ -33,11 +33,11 @@ from lvmcore.variants.variant import BASE, Variant
 if TYPE_CHECKING:
     from lvmcore.corpora import Corpora
     from lvmcore.data.corpus import Corpus
+    from lvmcore.estimate import Estimate
     from lvmcore.evaluation.controls import Control
     from lvmcore.installation import Finding
     from lvmcore.model import LatentVectorModel
     from lvmcore.report.paired import Paired
-    from lvmcore.training.estimate import Estimate
     from lvmcore.training.validation import Plan
 
 PathLike = str | Path
@@ -152,7 +152,7 @@ class Lab:
         self, variant: str | Variant | None = None, *, size: str = "full", precision: str = "fp32", **settings: Any
     ) -> Estimate:
         """What a run would be, without making it: parameters, windows, steps, and how long it takes here."""
-        from lvmcore.training.estimate import estimate
+        from lvmcore.estimate import estimate
 
         plan = self.plan(variant, **settings)
         return estimate(

@@ -15,7 +15,8 @@ PLUGINS = TOP / "plugins"
 
 STACK = (
     ("toolkit",),
-    ("corpora", "experiment", "installation"),
+    ("resume",),
+    ("corpora", "experiment", "estimate", "installation"),
     ("testing",),
     ("training", "report"),
     ("runs",),
@@ -30,6 +31,7 @@ STACK = (
     ("hookspecs", "device"),
     ("timing",),
     ("components", "expression"),
+    ("trees",),
     ("files",),
     ("errors",),
 )

@@ -8,6 +8,7 @@ import platform
 import secrets
 import shutil
 import sys
+import time
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -27,11 +28,12 @@ STATUSES = ("running", "finished", "collapsed", "gate-failed", "interrupted", "f
 
 
 class Run:
-    """One run on disk: `run.json`, `epochs.jsonl`, `model.safetensors`, `evaluation.json`, `windows.safetensors`."""
+    """One run on disk: `run.json`, `epochs.jsonl`, `model.safetensors`, `evaluation.json` and more."""
 
     def __init__(self, path: Path, record: dict[str, Any]) -> None:
         self.path, self.record = path, record
         self._lock: int | None = None
+        self._began, self._spent = time.monotonic(), 0.0
         self._evaluations: dict[str, dict[str, Any]] = {}
 
     @classmethod
@@ -74,6 +76,16 @@ class Run:
         return self.path / "model.safetensors"
 
     @property
+    def state_file(self) -> Path:
+        """All that resuming it needs; not there where it ended before its first step, or was made by lvm 0.1."""
+        return self.path / "state.safetensors"
+
+    @property
+    def seconds(self) -> float:
+        """Spent on it: those of the processes before this one as well."""
+        return self._spent + time.monotonic() - self._began
+
+    @property
     def status(self) -> str:
         return self.record["status"]
 
@@ -89,9 +101,30 @@ class Run:
 
     def finish(self, status: str, reason: str = "") -> None:
         """Give the run its final status."""
-        ended = datetime.now(UTC)
-        seconds = (ended - datetime.fromisoformat(self.record["started"])).total_seconds()
-        self.update(status=status, reason=reason, ended=ended.isoformat(timespec="seconds"), seconds=round(seconds, 1))
+        ended = datetime.now(UTC).isoformat(timespec="seconds")
+        self.update(status=status, reason=reason, ended=ended, seconds=round(self.seconds, 1))
+
+    def go_on(self, spent: float, command: list[str], **facts: Any) -> None:
+        """Mark a run that had ended as under way again, and write down that it was resumed.
+
+        Args:
+            spent: seconds until the state that it goes on from.
+            facts: about the resuming.
+        """
+        self._began, self._spent = time.monotonic(), spent
+        for key in ("ended", "seconds", "note"):
+            self.record.pop(key, None)
+        told = {"at": datetime.now(UTC).isoformat(timespec="seconds"), "command": command, **facts}
+        resumed = [*self.record.get("resumed", ()), told]
+        self.update(status="running", reason="", resumed=resumed, versions=versions())
+
+    def write_model(self, content: bytes, best: dict[str, Any]) -> None:
+        """Keep other weights than before, of which an evaluation says nothing: it goes."""
+        for file in (*self.path.glob("evaluation*.json"), self.path / "windows.safetensors"):
+            file.unlink(missing_ok=True)
+        self._evaluations.clear()
+        write_whole(self.model_file, content)
+        self.update(best=best)
 
     def write_epochs(self, records: list[dict[str, Any]]) -> None:
         lines = [to_json(record, indent=None) + "\n" for record in records]
@@ -153,7 +186,11 @@ class Run:
         return {**self.record, "path": str(self.path), "evaluation": self.document_by()}
 
     def lock(self) -> None:
-        """Hold the folder until it is released, or this process ends."""
+        """Hold the folder until it is released, or this process ends.
+
+        Raises:
+            LvmError: another process does.
+        """
         self._lock = take(self.path / ".lock")
         if self._lock is None:
             raise LvmError("another process is working on this run", where=str(self.path))

@@ -27,3 +27,9 @@ class CollapseWatch:
         if cosine > self.best:
             self.best, self.epoch = cosine, epoch
         return ""
+
+    def state_dict(self) -> dict[str, Any]:
+        return {"best": self.best, "epoch": self.epoch}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        self.best, self.epoch = state["best"], state["epoch"]

@@ -96,6 +96,10 @@ class Objective:
             step.terms[term.label] = raw.detach()
         return values
 
+    def parts(self) -> dict[str, Loss]:
+        """The losses by label."""
+        return {term.label: term.loss for term in self.terms}
+
 
 def _share(share: float, raw: Tensor, first: Value) -> Tensor:
     """The factor that makes `raw` this fraction of the first term; 0 where `raw` is 0 and nothing can be held."""

@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
+from copy import deepcopy
 from typing import Any
 
 import attrs
 import torch
 from torch import Tensor
 from torch.optim import Optimizer
-from torch.optim.lr_scheduler import LRScheduler, ReduceLROnPlateau
 
-from lvmcore.checkpoint import load_model, save_model
+from lvmcore.checkpoint import model_file
 from lvmcore.data.corpus import Corpus
 from lvmcore.data.windows import Batch
 from lvmcore.device import autocast
+from lvmcore.errors import MachineError
 from lvmcore.evaluation.checks import best_by, watched
 from lvmcore.evaluation.measurement import validate
 from lvmcore.expression import parse_one
@@ -23,10 +24,13 @@ from lvmcore.listeners import Listeners
 from lvmcore.model import LatentVectorModel, build_model, rebuilt, restore
 from lvmcore.registry import Registry
 from lvmcore.runs.run import Run
+from lvmcore.training.best import Best
 from lvmcore.training.collapse import CollapseWatch
+from lvmcore.training.conditions import Conditions, Outcome, Saving
 from lvmcore.training.epoch import EpochRecord
 from lvmcore.training.objective import Value, descend, gradient_norms
-from lvmcore.training.stages import BeginSchedule, PreparedStage, generator_of, prepare
+from lvmcore.training.stages import Course, PreparedStage, generator_of, prepare
+from lvmcore.training.state import TrainerState, memory_of, put_tensors, remind, require_resumable, tensors_of
 from lvmcore.training.step import Step
 from lvmcore.training.validation import ResolvedStage
 from lvmcore.variants.variant import SettledStage, Variant
@@ -36,28 +40,6 @@ PROBES = 2
 
 StageGate = Callable[[LatentVectorModel, str], str]
 """Judges a stage's best weights by a profile; gives the reason why the run may not go on, or nothing."""
-
-
-@attrs.frozen(kw_only=True)
-class Conditions:
-    """How a variant is carried out."""
-
-    seed: int = 0
-    precision: str = "fp32"
-    """fp32 or bf16; `auto` is resolved before."""
-    size: str = "full"
-    on_collapse: str = "stop"
-    """stop, rollback (best weights again, half the learning rate) or continue"""
-
-
-@attrs.frozen
-class Outcome:
-    """How the training ended."""
-
-    status: str
-    reason: str
-    model: LatentVectorModel | None
-    """With its best weights; None where no epoch gave any."""
 
 
 class Trainer:
@@ -80,8 +62,8 @@ class Trainer:
         self.train_windows = corpus.windows("train", variant.context).require("training")
         self.val_windows = corpus.windows("val", variant.context).require("validation")
         self.stages = prepare(stages, self.train_windows, conditions.seed)
-        self.recipe = self.stages[0].stage.recipe
-        self.watched, self.better = watched(registry, variant.context), best_by(registry)
+        self.number, self.recipe = 0, self.stages[0].stage.recipe
+        self.watched = watched(registry, variant.context)
         # nothing that is drawn in between, here or elsewhere, changes what this run draws
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(conditions.seed)
@@ -91,52 +73,57 @@ class Trainer:
             self._rebuilt(prepared.stage)
         optimizer = registry.make("optimizer", parse_one(variant.optimizer))
         self.optimizer: Optimizer = optimizer.build(self.model.parameters(), variant.lr, variant.weight_decay)
-        self.schedule: LRScheduler
-        self.course: BeginSchedule
-        self.course_lr, self.course_steps = variant.lr, 0
+        self.course = Course(self.optimizer, self.stages)
         self.epoch = 0
+        self.record: EpochRecord | None = None
+        """Of the epoch under way."""
         self.records: list[dict[str, Any]] = []
-        self.best: dict[str, Any] = {}
+        self.best = Best(variant.best, best_by(registry)[variant.best], run)
         self.watch = CollapseWatch()
+        self.verdict: tuple[str, str] | None = None
+        """Status and reason, when it is over."""
+        self.saving = Saving(conditions.save_every)
+        require_resumable(variant.optimizer, optimizer, self.model, self.stages)
 
     def train(self) -> Outcome:
         """Every stage in turn, on random numbers of the run's own."""
         with torch.random.fork_rng(devices=[]):
             torch.set_rng_state(self.random)
-            return self._train()
+            self._save(strict=True)  # whatever ends the run from here on, it can be resumed
+            self.tell("lvm_run_started", run=self.run)
+            while self.verdict is None:
+                self._stage()
+            if self.saving.failing:
+                self._save(strict=True)
+            return Outcome(*self.verdict, self.best.model(self.registry))
 
-    def _train(self) -> Outcome:
-        self.tell("lvm_run_started", run=self.run)
-        status, reason = "finished", ""
-        for prepared in self.stages:
-            self._begin(prepared)
-            stage = prepared.stage
-            status, reason = self._stage(stage)
-            judged = self._best_model() if status == "finished" and stage.gates else None
-            if judged and stage.gates and (why := self.gate(judged, stage.gates)):
-                status, reason = "gate-failed", f"stage {stage.name}: {why}"
-            if status != "finished":
-                break
-        if status == "stopped early":  # that is an end as good as the last epoch
-            status = "finished"
-        return Outcome(status, reason, self._best_model())
+    @property
+    def prepared(self) -> PreparedStage:
+        """The stage under way."""
+        return self.stages[self.number]
 
-    def _begin(self, prepared: PreparedStage) -> None:
-        """Make a stage's settings the current ones."""
-        stage = prepared.stage
-        self.model, self.recipe = self._rebuilt(stage), stage.recipe
-        self.objective, self.sampler, self.batch_size = prepared.objective, prepared.sampler, stage.batch_size
-        if prepared.schedule:
-            assert stage.lr is not None
-            self.course, self.course_steps, self.course_lr = prepared.schedule, 0, stage.lr
-            self._begin_course()
+    def _stage(self) -> None:
+        """The epochs of the stage that are left, and its gate."""
+        prepared, stage = self.prepared, self.prepared.stage
         self.tell("lvm_stage_started", run=self.run, stage=stage, steps_per_epoch=prepared.steps)
+        last = sum(one.stage.epochs for one in self.stages[: self.number + 1])
+        while self.verdict is None and (self.record or self.epoch < last):
+            self._epoch()
+        if self.verdict:
+            return
+        judged = self.best.model(self.registry) if stage.gates else None
+        if judged and stage.gates and (why := self.gate(judged, stage.gates)):
+            self.verdict = "gate-failed", f"stage {stage.name}: {why}"
+        elif self.number + 1 == len(self.stages):
+            self.verdict = "finished", ""
+        else:
+            self._enter(self.number + 1)
 
-    def _begin_course(self) -> None:
-        """Start the learning rate on what is left of its course."""
-        for group in self.optimizer.param_groups:
-            group["lr"] = group["initial_lr"] = self.course_lr
-        self.schedule = self.course(self.optimizer, self.course_steps)
+    def _enter(self, number: int) -> None:
+        """Make a stage's settings the current ones."""
+        stage = self.stages[number].stage
+        self.model, self.recipe, self.number = self._rebuilt(stage), stage.recipe, number
+        self.course.enter(number)
 
     def _rebuilt(self, stage: SettledStage) -> LatentVectorModel:
         """The model under a stage's recipe; itself, where that is the same."""
@@ -144,60 +131,68 @@ class Trainer:
             return self.model
         return rebuilt(self.model, *stage.recipe, self.registry, self.conditions.size)
 
-    def _stage(self, stage: SettledStage) -> tuple[str, str]:
-        for _ in range(stage.epochs):
+    def _epoch(self) -> None:
+        """Train and validate once, and see what follows from it."""
+        if self.record is None:
             self.epoch += 1
-            self.tell("lvm_epoch_started", run=self.run, epoch=self.epoch)
-            record = self._epoch(EpochRecord(self.epoch, stage.name, self.optimizer.param_groups[0]["lr"]))
-            collapse = self.watch.see(record)
-            if collapse:
-                record["events"].append(collapse)
-            elif self._is_best(record):
-                self._keep(record)
-            self.records.append(record)
-            self.run.write_epochs(self.records)
-            self.tell("lvm_epoch_finished", run=self.run, record=record)
-            if collapse and self.conditions.on_collapse == "stop":
-                return "collapsed", collapse
-            if collapse and self.conditions.on_collapse == "rollback":
-                self._roll_back()
-            since = self.epoch - self.best.get("epoch", 0)
-            if self.variant.patience and since >= self.variant.patience:
-                return "stopped early", f"no better {self.variant.best} in {since} epochs"
-        return "finished", ""
+            self.drawn_from = deepcopy(self._samplers())
+            self.record = EpochRecord(self.epoch, self.prepared.stage.name, self.course.rate)
+        self.tell("lvm_epoch_started", run=self.run, epoch=self.epoch)
+        record = self._pass(self.record)
+        self.record = None
+        self.records.append(record)
+        collapse = self.watch.see(record)
+        if collapse:
+            record["events"].append(collapse)
+        elif self.best.beaten_by(record):
+            self.best.take(record)
+            self.best.hold(self._model_file(record))
+        if collapse and self.conditions.on_collapse == "stop":
+            self.verdict = "collapsed", collapse
+        elif collapse and self.conditions.on_collapse == "rollback":
+            self._roll_back()
+        since = self.epoch - self.best.epoch
+        if self.verdict is None and self.variant.patience and since >= self.variant.patience:
+            self.verdict = "finished", f"no better {self.variant.best} in {since} epochs"
+        if said := self._save():
+            record["events"].append(said)
+        self.tell("lvm_epoch_finished", run=self.run, record=record)
 
-    def _epoch(self, record: EpochRecord) -> dict[str, Any]:
-        """One pass over the sampler's windows, then validation."""
-        began = time.perf_counter()
+    def _pass(self, record: EpochRecord) -> dict[str, Any]:
+        """One pass over the sampler's windows, or what is left of it, then validation."""
+        began = time.perf_counter() - record.seconds
         self.model.train()
         self.model.set_epoch(self.epoch)
         record.inputs = self.model.strengths
-        batches = self._order(self.epoch).split(self.batch_size)
+        order = self.prepared.sampler(self.epoch, generator_of(self.conditions.seed, self.epoch))
+        batches = order.split(self.prepared.stage.batch_size)
         probes = {round(i * len(batches) / PROBES) for i in range(PROBES)}
-        for number, index in enumerate(batches):
-            values, norm = self._step(self.train_windows.take(index), record if number in probes else None)
-            record.step(values, norm, len(index))
-            self.course_steps += 1
-            if not norm.isfinite():
+        for number in range(record.steps, len(batches)):
+            batch = self.train_windows.take(batches[number])
+            values, norm = self._step(batch, record if number in probes else None)
+            record.step(values, norm, len(batches[number]))
+            sound = bool(norm.isfinite())
+            self.course.step(sound)
+            if not sound:
                 record.event(f"the gradient is not finite at step {number + 1}")
                 break
-            if not isinstance(self.schedule, ReduceLROnPlateau):
-                self.schedule.step()
             terms = {label: value.weighted.detach() for label, value in values.items()}
             self.tell("lvm_step_finished", run=self.run, step=number + 1, terms=terms)
+            if self.saving.due() and number + 1 < len(batches):  # else the epoch's end is near
+                record.seconds = time.perf_counter() - began
+                if said := self._save():
+                    record.event(said)
+                began = time.perf_counter() - record.seconds
         record.seconds = time.perf_counter() - began
         validation = validate(self._predict, self.val_windows, self.watched)
-        if isinstance(self.schedule, ReduceLROnPlateau):
-            before = self.optimizer.param_groups[0]["lr"]
-            self.schedule.step(validation["val_loss"])
-            if (after := self.optimizer.param_groups[0]["lr"]) != before:
-                record.event(f"learning rate {before:g} → {after:g}")
+        if said := self.course.end_epoch(validation["val_loss"]):
+            record.event(said)
         return record.document(validation, time.perf_counter() - began)
 
     def _step(self, batch: Batch, probe: EpochRecord | None) -> tuple[dict[str, Value], Tensor]:
         """Forward, backward, one step of the optimizer."""
         step = Step(batch=batch, raw=self._forward(batch.context), epoch=self.epoch, model=self._forward)
-        values = self.objective(step)
+        values = self.prepared.objective(step)
         if probe is not None and len(values) > 1:
             probe.gradients(gradient_norms(values, self.model))
         norm = descend(values, self.model, self.optimizer, self.variant.clip)
@@ -214,48 +209,90 @@ class Trainer:
         self.model.eval()
         return self._forward(context)
 
-    def _order(self, epoch: int) -> Tensor:
-        """The windows of an epoch in training order."""
-        return self.sampler(epoch, generator_of(self.conditions.seed, epoch))
+    def _model_file(self, record: dict[str, Any]) -> bytes:
+        """The file of the weights as they are, which an epoch's record belongs to."""
+        return model_file(
+            self.model,
+            {
+                "run": self.run.path.name,
+                "variant": self.variant.name,
+                "corpus": {"name": self.corpus.info.name, "digest": self.corpus.digest},
+                "data": self.variant.data,
+                "best": self.best.fact,
+                "val_cos": record["val_cos"],
+                "parameters": self.model.parameter_count,
+                "precision": self.conditions.precision,
+                "versions": self.run.record["versions"],
+            },
+        )
 
-    def _is_best(self, record: dict[str, Any]) -> bool:
-        new, old = record[self.variant.best], self.best.get("value")
-        if new is None or new != new:
-            return False
-        return old is None or (new > old if self.better[self.variant.best] else new < old)
-
-    def _keep(self, record: dict[str, Any]) -> None:
-        """These are the best weights so far: write them."""
-        record["best"] = True
-        self.best = {"epoch": self.epoch, "metric": self.variant.best, "value": record[self.variant.best]}
-        about = {
-            "run": self.run.path.name,
-            "variant": self.variant.name,
-            "corpus": {"name": self.corpus.info.name, "digest": self.corpus.digest},
-            "data": self.variant.data,
-            "best": self.best,
-            "val_cos": record["val_cos"],
-            "parameters": self.model.parameter_count,
-            "precision": self.conditions.precision,
-            "versions": self.run.record["versions"],
-        }
-        save_model(self.run.model_file, self.model, about)
-        self.run.update(best=self.best)
-
-    def _best_model(self) -> LatentVectorModel | None:
-        """The best weights so far, from the disk: a later stage may have changed the recipe since."""
-        if not self.best:
-            return None
-        return load_model(self.run.model_file, self.registry)[0]
+    def _is_best_now(self) -> bool:
+        """Whether the weights are those of the best epoch."""
+        return self.record is None and 0 < self.epoch == self.best.epoch
 
     def _roll_back(self) -> None:
         """After a collapse: the best weights, no moments, half the learning rate."""
-        if best := self._best_model():
+        if best := self.best.model(self.registry):
             restore(self.model, best)
         self.optimizer.state.clear()
-        if isinstance(self.schedule, ReduceLROnPlateau):
-            for group in self.optimizer.param_groups:
-                group["lr"] /= 2
-        else:  # it computes the rate of every step, and would undo a change: what is left of the course begins anew
-            self.course_lr /= 2
-            self._begin_course()
+        self.course.halve()
+
+    def _save(self, *, strict: bool = False) -> str:
+        """Write all that the run is; says so where the disk does not take it, and ends the run where that lasts."""
+        try:
+            self.state().save(self.run.state_file)  # first, so that no other file is ahead of it
+            self.best.write()
+            if self.records and self.record is None:
+                self.run.write_epochs(self.records)
+        except MachineError as problem:
+            problem.fix = f"make room, then lvm run --resume {self.run.path}"
+            if strict:
+                raise
+            return self.saving.done(problem)
+        return self.saving.done()
+
+    def _samplers(self) -> list[dict[str, Any]]:
+        return [memory_of({"sampler": prepared.sampler}) for prepared in self.stages]
+
+    def state(self) -> TrainerState:
+        """All that the run is now."""
+        return TrainerState(
+            stage=self.number,
+            epoch=self.epoch,
+            record=self.record.state_dict() if self.record else None,
+            recipe=attrs.asdict(self.model.recipe),
+            model=tensors_of(self.model),
+            optimizer=self.optimizer.state_dict(),
+            course=self.course.state_dict(),
+            losses=[memory_of(prepared.objective.parts()) for prepared in self.stages],
+            samplers=self.drawn_from if self.record else self._samplers(),
+            random=torch.get_rng_state(),
+            records=self.records,
+            best=self.best.state_dict(self._is_best_now()),
+            watch=self.watch.state_dict(),
+            seconds=self.run.seconds,
+            verdict=self.verdict,
+        )
+
+    def restore(self, state: TrainerState) -> None:
+        """Go on from a state, and not from the beginning.
+
+        Raises:
+            LvmError: it is that of another model, or the best weights are not there.
+        """
+        self._enter(state.stage)
+        state.require_recipe(self.model.recipe)
+        put_tensors(self.model, state.model)
+        self.course.load_state_dict(state.course)
+        self.optimizer.load_state_dict(state.optimizer)
+        for prepared, losses, sampler in zip(self.stages, state.losses, state.samplers, strict=True):
+            remind(prepared.objective.parts(), losses)
+            remind({"sampler": prepared.sampler}, sampler)
+        self.random, self.drawn_from = state.random, state.samplers
+        self.epoch, self.records, self.verdict = state.epoch, state.records, state.verdict
+        self.record = EpochRecord.of(state.record) if state.record else None
+        self.watch.load_state_dict(state.watch)
+        self.best.load_state_dict(state.best)
+        if self._is_best_now():
+            self.best.hold(self._model_file(self.records[-1]))
+        self.best.require()
