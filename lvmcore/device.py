@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import platform
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
 
 _NATIVE = {"amx_bf16", "avx512_bf16", "bf16"}
@@ -26,6 +27,19 @@ def autocast(precision: str) -> AbstractContextManager[object]:
     import torch
 
     return torch.autocast("cpu", torch.bfloat16)
+
+
+@contextmanager
+def threads(count: int) -> Iterator[None]:
+    """Compute with so many threads, on whose number the last bits of a sum depend."""
+    import torch
+
+    before = torch.get_num_threads()
+    torch.set_num_threads(count)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
 
 
 def processor_flags() -> set[str]:

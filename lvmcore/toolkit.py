@@ -14,6 +14,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, overload
 
+import attrs
 from rich.console import Console
 
 from lvmcore.errors import LvmError
@@ -169,6 +170,8 @@ class Lab:
         on_collapse: str = "stop",
         ignore_gates: bool = False,
         evaluate: bool = True,
+        init: PathLike | Run | None = None,
+        save_every: str | None = None,
         name: str = "",
         tags: Iterable[str] = (),
         listeners: Iterable[object] = (),
@@ -183,6 +186,8 @@ class Lab:
             on_collapse: stop, rollback or continue.
             ignore_gates: go on when a stage's gate fails.
             evaluate: with 5CAT, when it is trained.
+            init: a run, or a file of weights, to begin with in place of drawn weights.
+            save_every: what resuming needs is saved every `500 steps` or `10 min`, besides at the end of every epoch.
             name: what the run is called; by default as the variant.
             tags: words to find it by.
             listeners: objects with `@hookimpl` methods, which hear of this run as a plugin would.
@@ -198,9 +203,14 @@ class Lab:
         try:
             plan = self.plan(variant, **settings)
             from lvmcore.experiment import Experiment
-            from lvmcore.training.trainer import Conditions
+            from lvmcore.runs.subject import model_file
+            from lvmcore.training.conditions import Conditions, Interval
 
-            conditions = Conditions(seed=seed, precision=precision, size=size, on_collapse=on_collapse)
+            every = Interval.of(save_every) if save_every else None
+            weights = model_file(init, self.folder, self._say) if init is not None else None
+            conditions = Conditions(
+                seed=seed, precision=precision, size=size, on_collapse=on_collapse, save_every=every
+            )
             for said in plan.notes:
                 self._say(said)
         except BaseException:
@@ -217,6 +227,62 @@ class Lab:
                 ignore_gates=ignore_gates,
                 evaluated=evaluate,
                 tags=tuple(tags),
+                init=weights,
+                own=(*listeners, *([display] if display else [])),
+                progress=display.evaluating if display else _silent,
+            )
+            experiment.carry_out(run)
+        return run
+
+    def resume(
+        self,
+        which: str | Run = "latest",
+        *,
+        epochs: int | None = None,
+        data: str | None = None,
+        save_every: str | None = None,
+        evaluate: bool = True,
+        listeners: Iterable[object] = (),
+        **settings: Any,
+    ) -> Run:
+        """Go on with a run that stopped, whatever stopped it: the result is that of one go, to the bit on a processor.
+
+        Args:
+            epochs: more of them, also of a finished run, where its schedule does not depend on how many they are.
+            data: where its corpus lies now, if it has moved.
+            save_every: in place of what it was begun with.
+            evaluate: with 5CAT, when it is trained.
+            listeners: as in `train`.
+            settings: what the run is thought to be, as `train` takes it; nothing of it may differ.
+
+        Raises:
+            LvmError: it has no state, another process works on it, or something is asked for that it is not.
+        """
+        from lvmcore.resume import differences, experiment_of, is_over, require_agreement, require_state
+
+        run = self.last = self.run(which)
+        run.lock()
+        try:
+            run.refresh()
+            if "variant" in run.record:
+                require_agreement(run, settings | {"epochs": epochs})
+                if is_over(run, epochs):
+                    self._say(f"{run.path.name} is {run.status}: nothing is left to do")
+                    run.release()
+                    return run
+            require_state(run)
+            for said in differences(run, self.registry):
+                self._say(said)
+            changes = {"epochs": epochs, "data": data, "save_every": save_every}
+            experiment = experiment_of(run, self.registry, self.catalogue, **changes, evaluated=evaluate)
+        except BaseException:
+            run.release()
+            raise
+        from lvmcore.device import threads
+
+        with displayed(self.console, experiment.variant) as display, threads(run.record["machine"]["threads"]):
+            experiment = attrs.evolve(
+                experiment,
                 own=(*listeners, *([display] if display else [])),
                 progress=display.evaluating if display else _silent,
             )

@@ -98,7 +98,7 @@ def write_tree(path: Path, kind: str, tree: dict[str, Any]) -> None:
     with whole_file(path, len(text) + 8 + end) as file:
         file.write(struct.pack("<Q", len(text)) + text)
         for _, tensor in ordered:
-            file.write(tensor.cpu().contiguous().flatten().view(torch.uint8).numpy())
+            file.write(tensor.cpu().contiguous().flatten().view(torch.uint8).numpy().data)
 
 
 def read_tree(path: Path, kind: str) -> dict[str, Any]:

@@ -59,6 +59,9 @@ from lvmcore.toolkit import Lab
     show_default=True,
     help="What to do when the validation cosine breaks down.",
 )
+@click.option("--init", metavar="RUN|FILE", help="Begin with the weights of a run or of a file.")
+@click.option("--save-every", metavar="N UNIT", help="Save what --resume needs every '500 steps' or '10 min', too.")
+@click.option("--resume", metavar="RUN|latest", help="Go on with a run that stopped; it may get more --epochs.")
 @click.option("--name", default="", help="What the run is called.  [default: as the variant]")
 @click.option("--tag", "tags", multiple=True, help="A word to find the run by; may be repeated.")
 @click.option("--no-eval", is_flag=True, help="Train only; lvm eval RUN --save evaluates it later.")
@@ -82,6 +85,9 @@ def command(
     precision: str,
     ignore_gates: bool,
     on_collapse: str,
+    init: str | None,
+    save_every: str | None,
+    resume: str | None,
     name: str,
     tags: tuple[str, ...],
     no_eval: bool,
@@ -99,26 +105,33 @@ def command(
     \b
     lvm run --arch transformer --loss mse+dir:0.002
     lvm run p1 --epochs 3 --data kjv
+    lvm run --resume latest
     """
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     lab = open_lab(files, without, registries, root, stderr=as_json)
     lab.console.quiet = quiet
+    if dry_run and resume:
+        raise LvmError("--dry-run makes no run, and --resume goes on with one", fix="one of the two")
     if dry_run:
         _estimate(lab, variant, as_json, size=size, precision=precision, **settings)
         return
+    asked: dict[str, Any] = {
+        "seed": seed,
+        "size": size,
+        "precision": precision,
+        "on_collapse": on_collapse,
+        "ignore_gates": ignore_gates,
+        "init": init,
+        "name": name,
+        "tags": tags,
+        **settings,
+    }
     try:
-        run = lab.train(
-            variant,
-            seed=seed,
-            size=size,
-            precision=precision,
-            on_collapse=on_collapse,
-            ignore_gates=ignore_gates,
-            evaluate=not no_eval,
-            name=name,
-            tags=tags,
-            **settings,
-        )
+        if resume:
+            named = {key: value for key, value in (asked | {"variant": variant}).items() if _is_named(ctx, key)}
+            run = lab.resume(resume, save_every=save_every, evaluate=not no_eval, **named)
+        else:
+            run = lab.train(variant, save_every=save_every, evaluate=not no_eval, **asked)
     except KeyboardInterrupt:
         raise _stopped(lab) from None
     for fault in run.record.get("warnings", []):
@@ -153,15 +166,19 @@ def _estimate(lab: Lab, variant: str | None, as_json: bool, *, size: str, precis
         lab.console.print(fact(label, text))
 
 
+def _is_named(ctx: click.Context, key: str) -> bool:
+    """Whether an option stands in the command, and is no default."""
+    return ctx.get_parameter_source(key) is not click.core.ParameterSource.DEFAULT
+
+
 def _stopped(lab: Lab) -> LvmError:
     run = lab.last
-    if run is None or not run.model_file.is_file():
-        return LvmError("stopped before the first epoch was done", fix="run again; nothing is lost")
-    return LvmError(
-        run.record["reason"],
-        where=str(run.path),
-        fix=f"lvm eval {run.path} evaluates its best weights so far",
-    )
+    if run is None or not run.state_file.is_file():
+        return LvmError("stopped before the training began", fix="run again; nothing is lost")
+    fix = f"lvm run --resume {run.path} goes on"
+    if run.model_file.is_file():
+        fix += f"; lvm eval {run.path} evaluates its best weights so far"
+    return LvmError(run.record["reason"], where=str(run.path), fix=fix)
 
 
 def _report(out: Console, run: Run, lab: Lab, evaluated: bool) -> None:

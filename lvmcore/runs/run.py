@@ -24,6 +24,7 @@ from lvmcore.runs.serving import served_at
 SCHEMA = 1
 DAMAGED = "damaged"
 """The status that the listings show of a folder whose files cannot be read; it is never written."""
+UNSAID = "the process ended without a word"
 STATUSES = ("running", "finished", "collapsed", "gate-failed", "interrupted", "failed", DAMAGED)
 
 
@@ -68,7 +69,7 @@ class Run:
             raise LvmError("the file is no record of a run", where=str(file))
         run = cls(path, record)
         if record["status"] == "running" and not run.is_held():
-            record["status"], record["reason"] = "interrupted", "the process ended without a word"
+            record["status"], record["reason"] = "interrupted", UNSAID
         return run
 
     @property
@@ -94,6 +95,12 @@ class Run:
         """The addresses at which `lvm serve` serves it now."""
         return served_at(self.path)
 
+    def refresh(self) -> None:
+        """Read the record again, as when another process may have changed it before this one took the lock."""
+        self.record = type(self).open(self.path).record
+        if self._lock is not None and self.status == "running":  # nobody else holds it
+            self.record |= {"status": "interrupted", "reason": UNSAID}
+
     def update(self, **facts: Any) -> None:
         """Change `run.json`, whole or not at all."""
         self.record |= facts
@@ -104,7 +111,7 @@ class Run:
         ended = datetime.now(UTC).isoformat(timespec="seconds")
         self.update(status=status, reason=reason, ended=ended, seconds=round(self.seconds, 1))
 
-    def go_on(self, spent: float, command: list[str], **facts: Any) -> None:
+    def go_on(self, spent: float, **facts: Any) -> None:
         """Mark a run that had ended as under way again, and write down that it was resumed.
 
         Args:
@@ -114,9 +121,10 @@ class Run:
         self._began, self._spent = time.monotonic(), spent
         for key in ("ended", "seconds", "note"):
             self.record.pop(key, None)
-        told = {"at": datetime.now(UTC).isoformat(timespec="seconds"), "command": command, **facts}
-        resumed = [*self.record.get("resumed", ()), told]
-        self.update(status="running", reason="", resumed=resumed, versions=versions())
+        told = {"at": datetime.now(UTC).isoformat(timespec="seconds"), "command": command_line(), **facts}
+        if (before := self.record.get("versions")) != (now := versions()):
+            told["versions_before"] = before
+        self.update(status="running", reason="", resumed=[*self.record.get("resumed", ()), told], versions=now)
 
     def write_model(self, content: bytes, best: dict[str, Any]) -> None:
         """Keep other weights than before, of which an evaluation says nothing: it goes."""
