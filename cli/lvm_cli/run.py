@@ -128,7 +128,9 @@ def command(
     }
     try:
         if resume:
-            named = {key: value for key, value in (asked | {"variant": variant}).items() if _is_named(ctx, key)}
+            named: dict[str, Any] = {
+                key: value for key, value in (asked | {"variant": variant}).items() if _is_named(ctx, key)
+            }
             run = lab.resume(resume, save_every=save_every, evaluate=not no_eval, **named)
         else:
             run = lab.train(variant, save_every=save_every, evaluate=not no_eval, **asked)
