@@ -166,7 +166,7 @@ class _Packing:
     def _keep(self, tensor: Tensor, path: tuple[str, ...]) -> str:
         if tensor.layout is not torch.strided or tensor.is_meta or tensor.dtype not in _DTYPES:
             raise _unsavable(f"a tensor of {tensor.dtype}, {tensor.layout}, on {tensor.device}", path)
-        name = "/".join(path)
+        name = "/".join(path).encode("ascii", "backslashreplace").decode()  # half a character may stand in a key
         while name in self.tensors:  # as of the keys 1 and "1"
             name += "'"
         self.tensors[name] = tensor.detach()
