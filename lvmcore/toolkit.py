@@ -197,17 +197,19 @@ class Lab:
         Raises:
             LvmError: a mistake in what was asked for; nothing is left behind. Later ones leave a run with its status.
         """
+        from lvmcore.runs.subject import model_file
+
         called = name or (variant.name if isinstance(variant, Variant) else variant) or settings.get("arch") or BASE
+        # before there is a run that would be `latest`
+        weights = None if init is None else model_file(init, self.folder, self._say)
         # the folder is there before anything heavy is imported: whoever looks sees that a run has begun
         run = self.last = Run.create(self.folder, called, command_line())
         try:
             plan = self.plan(variant, **settings)
             from lvmcore.experiment import Experiment
-            from lvmcore.runs.subject import model_file
             from lvmcore.training.conditions import Conditions, Interval
 
             every = Interval.of(save_every) if save_every else None
-            weights = model_file(init, self.folder, self._say) if init is not None else None
             conditions = Conditions(
                 seed=seed, precision=precision, size=size, on_collapse=on_collapse, save_every=every
             )

@@ -129,7 +129,7 @@ def command(
     try:
         if resume:
             named: dict[str, Any] = {
-                key: value for key, value in (asked | {"variant": variant}).items() if _is_named(ctx, key)
+                key: value for key, value in ({"variant": variant} | asked).items() if _is_named(ctx, key)
             }
             run = lab.resume(resume, save_every=save_every, evaluate=not no_eval, **named)
         else:

@@ -17,7 +17,7 @@ from typing import Any, Self
 from lvmcore.errors import LvmError, MachineError
 from lvmcore.evaluation.document import Evaluation
 from lvmcore.evaluation.protocols import DEFAULT
-from lvmcore.files import json_lines, to_json, write_whole
+from lvmcore.files import json_lines, remove_leftovers, to_json, write_whole
 from lvmcore.runs.locks import is_held, take
 from lvmcore.runs.serving import served_at
 
@@ -118,6 +118,7 @@ class Run:
             spent: seconds until the state that it goes on from.
             facts: about the resuming.
         """
+        remove_leftovers(self.path)
         self._began, self._spent = time.monotonic(), spent
         for key in ("ended", "seconds", "note"):
             self.record.pop(key, None)

@@ -244,6 +244,17 @@ def test_runs_of_an_earlier_lvm_are_over_or_told_why(lab: Lab) -> None:
         lab.resume("latest")
 
 
+def test_what_killed_processes_left_is_taken_away(lab: Lab, small: Path) -> None:
+    run = stopped(lab, Stops(2), data=str(small))
+    for name in (".state.safetensors.0123abcd", ".evaluation.json.ffffffff"):
+        (run.path / name).write_bytes(b"half")
+    (run.path / ".served-9007").write_text("")
+    (run.path / "notes.txt").write_text("mine")
+    lab.resume(run)
+    assert {file.name for file in run.path.glob(".*")} == {".lock", ".served-9007"}
+    assert (run.path / "notes.txt").exists()
+
+
 def test_a_damaged_state_is_named(lab: Lab, small: Path) -> None:
     run = stopped(lab, Stops(2), data=str(small))
     run.state_file.write_bytes(run.state_file.read_bytes()[:-9])
