@@ -33,6 +33,7 @@ import torch
 from lvmcore import Lab, Run, hookimpl
 from lvmcore.device import processor_name
 from lvmcore.evaluation import evaluator
+from lvmcore.installation import examine
 from lvmcore.runs.folder import all_runs
 from lvmcore.training import trainer
 from lvmcore.training.state import TrainerState
@@ -105,13 +106,14 @@ def _told(owner: Any, name: str, before: Callable[[], None], after: Callable[[],
 class Work:
     """A toy run, in a folder of its own."""
 
+    lab: Lab
     variant: str | None
     settings: dict[str, Any]
     phase: Phase
 
     def attempt(self, folder: Path) -> None:
         """Begin the run, or go on with it; of one that was killed before it began to train nothing is left."""
-        lab = Lab(folder, progress=False)
+        lab, lab.folder = self.lab, folder
         for run in list(all_runs(folder)):
             if run.state_file.is_file():
                 lab.resume(run, listeners=[self.phase])
@@ -130,7 +132,6 @@ class Work:
         if child == 0:
             status = 1
             with suppress(BaseException):
-                torch.set_num_threads(1)  # a pool of threads does not outlive a fork
                 self.phase.watch()
                 self.attempt(folder)
                 status = 0
@@ -180,6 +181,10 @@ def _timeless(documents: list[Any]) -> list[dict[str, Any]]:
 
 def soak(kills: int, seed: int, minutes: float, say: Callable[[str], None]) -> dict[str, Any]:
     """Rounds until so many kills have been survived, or the time is over."""
+    torch.set_num_threads(1)  # a pool of threads does not outlive a fork
+    lab = Lab(progress=False)
+    examine(lab.registry)  # all is imported once, and not in every process
+    lab.corpus(DATA)
     drawn, phase, moments = random.Random(seed), Phase(), Counter[str]()
     wrong: list[str] = []
     rounds, deadline = 0, time.monotonic() + 60 * minutes
@@ -187,7 +192,7 @@ def soak(kills: int, seed: int, minutes: float, say: Callable[[str], None]) -> d
         variant, own = ROUNDS[rounds % len(ROUNDS)]
         settings = COMMON | {"seed": drawn.randrange(1000)} | own
         rounds += 1
-        work = Work(variant, settings, phase)
+        work = Work(lab, variant, settings, phase)
         with tempfile.TemporaryDirectory() as folder:
             whole, killed = Path(folder, "whole"), Path(folder, "killed")
             _, seconds = work.in_process(whole)

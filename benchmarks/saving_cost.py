@@ -43,14 +43,16 @@ class Clock:
         self._began, self._save = now(), TrainerState.save
 
     def install(self) -> None:
-        def timed(state: TrainerState, path: Path) -> None:
+        save = self._save
+
+        def timed(self_: TrainerState, path: Path) -> None:
             began = now()
-            self._save(state, path)
+            save(self_, path)
             clock, processor = now()
             self.saves.append((clock - began[0], processor - began[1]))
             self.size = path.stat().st_size
 
-        TrainerState.save = timed
+        TrainerState.save = timed  # pyright: ignore[reportAttributeAccessIssue]
 
     @hookimpl
     def lvm_epoch_started(self) -> None:
