@@ -25,10 +25,10 @@ NAMED = 4
 
 def save_model(path: Path, model: LatentVectorModel, about: dict[str, Any]) -> None:
     """Write weights and everything needed to rebuild the model: one safetensors file, whole or not at all."""
-    write_whole(path, model_file(model, about))
+    write_whole(path, model_bytes(model, about))
 
 
-def model_file(model: LatentVectorModel, about: dict[str, Any]) -> bytes:
+def model_bytes(model: LatentVectorModel, about: dict[str, Any]) -> bytes:
     """The file of a model.
 
     Args:

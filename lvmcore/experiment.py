@@ -122,7 +122,7 @@ class Experiment:
         if self.init:
             run.record["init"] = begin_from(trainer.model, self.init, self.registry)
         if self.state:
-            trainer.restore(self.state)
+            self.state.restore(trainer)
             run.go_on(self.state.seconds, epoch=self.state.epoch, step=self.state.step)
             run.write_epochs(self.state.records)  # what lay beyond the state is done again
         run.update(

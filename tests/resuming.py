@@ -111,7 +111,7 @@ def stopped_and_resumed(
             every = Interval.of(save_every)
             trainer = made(variant, corpus, registry, run, listeners=listeners, save_every=every, **conditions)
             if run.state_file.is_file():
-                trainer.restore(TrainerState.load(run.state_file))
+                TrainerState.load(run.state_file).restore(trainer)
             trainer.train()
 
         if stopper.session(last, carry_out):

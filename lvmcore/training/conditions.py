@@ -24,7 +24,7 @@ class Conditions:
     """fp32 or bf16; `auto` is resolved before."""
     size: str = "full"
     on_collapse: str = "stop"
-    """stop, rollback (best weights again, half the learning rate) or continue"""
+    """stop, rollback (best weights again, half the weight of the term that is to blame) or continue"""
     save_every: Interval | None = None
     """When the state is saved besides at the end of every epoch."""
 

@@ -20,6 +20,8 @@ class EpochRecord:
         """Of training, without what else the epoch takes."""
         self.inputs: dict[str, float] = {}
         """The strength of each input, by label."""
+        self.fault = ""
+        """Why it ended at a step, where it did."""
         self.steps = 0
         self._windows = 0
         self._terms: dict[str, list[tuple[Tensor, Tensor, int]]] = defaultdict(list)

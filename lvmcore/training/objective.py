@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
+from types import MappingProxyType
 
 import attrs
 import torch
@@ -74,8 +75,11 @@ class Objective:
                 )
         return acting
 
-    def __call__(self, step: Step) -> dict[str, Value]:
+    def __call__(self, step: Step, eased: Mapping[str, float] = MappingProxyType({})) -> dict[str, Value]:
         """Every active term; their weighted values sum to the objective.
+
+        Args:
+            eased: factors on the weights of some, by label.
 
         Raises:
             LvmError: a loss that does not give a scalar, naming it; no loss that acts.
@@ -89,7 +93,7 @@ class Objective:
                     f"loss '{term.label}' gave {given}",
                     expected="a scalar tensor, such as a mean",
                 )
-            strength = term.timing.strength(step.epoch)
+            strength = term.timing.strength(step.epoch) * eased.get(term.label, 1.0)
             held = term.timing.share is not None
             weighted = raw * (_share(strength, raw, next(iter(values.values()))) if held else strength)
             values[term.label] = Value(raw, weighted, strength)

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
+from copy import deepcopy
 from pathlib import Path
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import attrs
 import torch
@@ -13,8 +14,12 @@ from torch import nn
 
 from lvmcore.errors import LvmError
 from lvmcore.model import Recipe
+from lvmcore.training.epoch import EpochRecord
 from lvmcore.training.stages import PreparedStage
 from lvmcore.trees import pack, read_tree, write_tree
+
+if TYPE_CHECKING:
+    from lvmcore.training.trainer import Trainer
 
 KIND = "state of a run"
 
@@ -47,6 +52,8 @@ class TrainerState:
     best: dict[str, Any]
     watch: dict[str, Any]
     """Of collapses."""
+    remedy: dict[str, Any]
+    """What was done against collapses."""
     seconds: float
     """Spent on the run so far."""
     verdict: tuple[str, str] | None
@@ -57,12 +64,61 @@ class TrainerState:
         """Steps done in the epoch under way."""
         return self.record["steps"] if self.record else 0
 
-    def require_recipe(self, now: Recipe) -> None:
-        """See that the model is built as it was.
+    @classmethod
+    def of(cls, trainer: Trainer) -> Self:
+        """All that a run is now. Tensors are those that it trains on, not copied."""
+        record = trainer.record
+        return cls(
+            stage=trainer.number,
+            epoch=trainer.epoch,
+            record=record.state_dict() if record else None,
+            recipe=attrs.asdict(trainer.model.recipe),
+            model=tensors_of(trainer.model),
+            optimizer=trainer.optimizer.state_dict(),
+            course=trainer.course.state_dict(),
+            losses=[memory_of(prepared.objective.parts()) for prepared in trainer.stages],
+            samplers=trainer.drawn_from if record else memory_of_samplers(trainer.stages),
+            random=torch.get_rng_state(),
+            records=trainer.records,
+            best=trainer.best.state_dict(current=trainer.is_best_now),
+            watch=trainer.watch.state_dict(),
+            remedy=trainer.remedy.state_dict(),
+            seconds=trainer.run.seconds,
+            verdict=trainer.verdict,
+        )
+
+    def restore(self, trainer: Trainer) -> None:
+        """Let a trainer go on from here, and not from the beginning.
 
         Raises:
-            LvmError: it is not, with both ways; as where a plugin has other defaults now.
+            LvmError: the model is built otherwise now, or the best weights are gone.
         """
+        trainer.enter(self.stage)
+        self._require_recipe(trainer.model.recipe)
+        put_tensors(trainer.model, self.model)
+        trainer.course.load_state_dict(self.course)
+        trainer.optimizer.load_state_dict(self.optimizer)
+        for prepared, losses, sampler in zip(trainer.stages, self.losses, self.samplers, strict=True):
+            remind(prepared.objective.parts(), losses)
+            remind({"sampler": prepared.sampler}, sampler)
+        trainer.random, trainer.drawn_from = self.random, self.samplers
+        trainer.epoch, trainer.records, trainer.verdict = self.epoch, self.records, self.verdict
+        trainer.record = EpochRecord.of(self.record) if self.record else None
+        trainer.watch.load_state_dict(self.watch)
+        trainer.remedy.load_state_dict(self.remedy)
+        trainer.best.load_state_dict(self.best)
+        if trainer.is_best_now:
+            trainer.best.hold(trainer.model_file(self.records[-1]))
+        trainer.best.require()
+
+    def restore_moments(self, trainer: Trainer) -> None:
+        """Give a trainer back what optimizer and losses remembered here. Its learning rate goes on along its course."""
+        groups = trainer.optimizer.state_dict()["param_groups"]
+        trainer.optimizer.load_state_dict({"state": self.optimizer["state"], "param_groups": groups})
+        for prepared, losses in zip(trainer.stages, self.losses, strict=True):
+            remind(prepared.objective.parts(), losses)
+
+    def _require_recipe(self, now: Recipe) -> None:
         for key, was in self.recipe.items():
             if key != "plugins" and (is_now := getattr(now, key)) != was:
                 raise LvmError(
@@ -115,6 +171,11 @@ def put_tensors(module: nn.Module, state: Mapping[str, Any]) -> None:
 def memory_of(parts: Mapping[str, Any]) -> dict[str, Any]:
     """What losses or samplers remember, by label: the state_dict of those that have one and can load it."""
     return {label: part.state_dict() for label, part in parts.items() if _remembers(part)}
+
+
+def memory_of_samplers(stages: Sequence[PreparedStage]) -> list[dict[str, Any]]:
+    """What the sampler of each stage remembers, which it may go on to change."""
+    return [deepcopy(memory_of({"sampler": prepared.sampler})) for prepared in stages]
 
 
 def remind(parts: Mapping[str, Any], memory: Mapping[str, Any]) -> None:

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable, Sequence
-from copy import deepcopy
 from typing import Any
 
-import attrs
 import torch
 from torch import Tensor
 from torch.optim import Optimizer
 
-from lvmcore.checkpoint import model_file
+from lvmcore.checkpoint import model_bytes
 from lvmcore.data.corpus import Corpus
 from lvmcore.data.windows import Batch
 from lvmcore.device import autocast
@@ -25,12 +24,12 @@ from lvmcore.model import LatentVectorModel, build_model, rebuilt, restore
 from lvmcore.registry import Registry
 from lvmcore.runs.run import Run
 from lvmcore.training.best import Best
-from lvmcore.training.collapse import CollapseWatch
+from lvmcore.training.collapse import CollapseWatch, Remedy
 from lvmcore.training.conditions import Conditions, Outcome, Saving
 from lvmcore.training.epoch import EpochRecord
 from lvmcore.training.objective import Value, descend, gradient_norms
 from lvmcore.training.stages import Course, PreparedStage, generator_of, prepare
-from lvmcore.training.state import TrainerState, memory_of, put_tensors, remind, require_resumable, tensors_of
+from lvmcore.training.state import TrainerState, memory_of_samplers, require_resumable
 from lvmcore.training.step import Step
 from lvmcore.training.validation import ResolvedStage
 from lvmcore.variants.variant import SettledStage, Variant
@@ -79,7 +78,7 @@ class Trainer:
         """Of the epoch under way."""
         self.records: list[dict[str, Any]] = []
         self.best = Best(variant.best, best_by(registry)[variant.best], run)
-        self.watch = CollapseWatch()
+        self.watch, self.remedy = CollapseWatch(), Remedy()
         self.verdict: tuple[str, str] | None = None
         """Status and reason, when it is over."""
         self.saving = Saving(conditions.save_every)
@@ -117,9 +116,9 @@ class Trainer:
         elif self.number + 1 == len(self.stages):
             self.verdict = "finished", ""
         else:
-            self._enter(self.number + 1)
+            self.enter(self.number + 1)
 
-    def _enter(self, number: int) -> None:
+    def enter(self, number: int) -> None:
         """Make a stage's settings the current ones."""
         stage = self.stages[number].stage
         self.model, self.recipe, self.number = self._rebuilt(stage), stage.recipe, number
@@ -135,22 +134,17 @@ class Trainer:
         """Train and validate once, and see what follows from it."""
         if self.record is None:
             self.epoch += 1
-            self.drawn_from = deepcopy(self._samplers())
+            self.drawn_from = memory_of_samplers(self.stages)
             self.record = EpochRecord(self.epoch, self.prepared.stage.name, self.course.rate)
         self.tell("lvm_epoch_started", run=self.run, epoch=self.epoch)
-        record = self._pass(self.record)
+        record, fault = self._pass(self.record), self.record.fault
         self.record = None
         self.records.append(record)
-        collapse = self.watch.see(record)
-        if collapse:
-            record["events"].append(collapse)
+        if collapse := self.watch.see(record, fault):
+            self._collapsed(record, collapse)
         elif self.best.beaten_by(record):
             self.best.take(record)
-            self.best.hold(self._model_file(record))
-        if collapse and self.conditions.on_collapse == "stop":
-            self.verdict = "collapsed", collapse
-        elif collapse and self.conditions.on_collapse == "rollback":
-            self._roll_back()
+            self.best.hold(self.model_file(record))
         since = self.epoch - self.best.epoch
         if self.verdict is None and self.variant.patience and since >= self.variant.patience:
             self.verdict = "finished", f"no better {self.variant.best} in {since} epochs"
@@ -174,7 +168,7 @@ class Trainer:
             sound = bool(norm.isfinite())
             self.course.step(sound)
             if not sound:
-                record.event(f"the gradient is not finite at step {number + 1}")
+                record.fault = self._fault(batch, values, record)
                 break
             terms = {label: value.weighted.detach() for label, value in values.items()}
             self.tell("lvm_step_finished", run=self.run, step=number + 1, terms=terms)
@@ -189,16 +183,30 @@ class Trainer:
             record.event(said)
         return record.document(validation, time.perf_counter() - began)
 
+    def _values(self, batch: Batch) -> dict[str, Value]:
+        """Forward, and what the terms say of it."""
+        step = Step(batch=batch, raw=self._forward(batch.context), epoch=self.epoch, model=self._forward)
+        return self.prepared.objective(step, self.remedy.eased)
+
     def _step(self, batch: Batch, probe: EpochRecord | None) -> tuple[dict[str, Value], Tensor]:
         """Forward, backward, one step of the optimizer."""
-        step = Step(batch=batch, raw=self._forward(batch.context), epoch=self.epoch, model=self._forward)
-        values = self.prepared.objective(step)
+        values = self._values(batch)
         if probe is not None and len(values) > 1:
             probe.gradients(gradient_norms(values, self.model))
         norm = descend(values, self.model, self.optimizer, self.variant.clip)
         if probe is not None and len(values) == 1:  # the whole gradient is the term's
             probe.gradients(dict.fromkeys(values, float(norm)))
         return values, norm
+
+    def _fault(self, batch: Batch, values: dict[str, Value], record: EpochRecord) -> str:
+        """Which terms were not finite at a step, or the gradients of which; the weights stayed as they were."""
+        what, at_fault = "loss", [label for label, value in values.items() if not value.weighted.isfinite()]
+        if not at_fault:
+            with torch.random.fork_rng(devices=[]):  # once more, for the gradients of the terms apart
+                norms = gradient_norms(self._values(batch), self.model)
+            record.gradients(norms)
+            what, at_fault = "gradient", [label for label, norm in norms.items() if not math.isfinite(norm)]
+        return f"the {what} is not finite at step {record.steps}" + (f" ({', '.join(at_fault)})" if at_fault else "")
 
     def _forward(self, context: Tensor) -> Tensor:
         """Raw prediction in float32, whatever the model computes in."""
@@ -209,9 +217,9 @@ class Trainer:
         self.model.eval()
         return self._forward(context)
 
-    def _model_file(self, record: dict[str, Any]) -> bytes:
+    def model_file(self, record: dict[str, Any]) -> bytes:
         """The file of the weights as they are, which an epoch's record belongs to."""
-        return model_file(
+        return model_bytes(
             self.model,
             {
                 "run": self.run.path.name,
@@ -226,21 +234,38 @@ class Trainer:
             },
         )
 
-    def _is_best_now(self) -> bool:
+    @property
+    def is_best_now(self) -> bool:
         """Whether the weights are those of the best epoch."""
         return self.record is None and 0 < self.epoch == self.best.epoch
 
-    def _roll_back(self) -> None:
-        """After a collapse: the best weights, no moments, half the learning rate."""
+    def _collapsed(self, record: dict[str, Any], what: str) -> None:
+        """End the run, or go back to the best weights, or go on."""
+        record["events"].append(what)
+        if self.conditions.on_collapse == "rollback" and self.remedy.left:
+            record["events"].append(self._roll_back(record))
+        elif self.conditions.on_collapse != "continue":
+            self.verdict = "collapsed", what + (f", after {self.remedy.count} rollbacks" if self.remedy.count else "")
+
+    def _roll_back(self, record: dict[str, Any]) -> str:
+        """The best weights with their moments, and half the weight of the term to blame, or half the learning rate."""
+        self.optimizer.state.clear()
         if best := self.best.model(self.registry):
             restore(self.model, best)
-        self.optimizer.state.clear()
-        self.course.halve()
+            kept = TrainerState.load(self.run.best_state_file) if self.run.best_state_file.is_file() else None
+            if kept and kept.epoch == self.best.epoch:  # the disk may not have taken it
+                kept.restore_moments(self)
+        if not (done := self.remedy.ease(record["terms"])):
+            self.course.halve()
+            done = f"the learning rate is halved to {self.course.rate:g}"
+        return f"back to the weights of epoch {self.best.epoch}; {done}" if best else done
 
     def _save(self, *, strict: bool = False) -> str:
         """Write all that the run is; says so where the disk does not take it, and ends the run where that lasts."""
         try:
-            self.state().save(self.run.state_file)  # first, so that no other file is ahead of it
+            TrainerState.of(self).save(self.run.state_file)  # first, so that no other file is ahead of it
+            if self.is_best_now and self.conditions.on_collapse == "rollback":
+                self.run.keep_state_as_best()
             self.best.write()
             if self.records and self.record is None:
                 self.run.write_epochs(self.records)
@@ -250,49 +275,3 @@ class Trainer:
                 raise
             return self.saving.done(problem)
         return self.saving.done()
-
-    def _samplers(self) -> list[dict[str, Any]]:
-        return [memory_of({"sampler": prepared.sampler}) for prepared in self.stages]
-
-    def state(self) -> TrainerState:
-        """All that the run is now."""
-        return TrainerState(
-            stage=self.number,
-            epoch=self.epoch,
-            record=self.record.state_dict() if self.record else None,
-            recipe=attrs.asdict(self.model.recipe),
-            model=tensors_of(self.model),
-            optimizer=self.optimizer.state_dict(),
-            course=self.course.state_dict(),
-            losses=[memory_of(prepared.objective.parts()) for prepared in self.stages],
-            samplers=self.drawn_from if self.record else self._samplers(),
-            random=torch.get_rng_state(),
-            records=self.records,
-            best=self.best.state_dict(self._is_best_now()),
-            watch=self.watch.state_dict(),
-            seconds=self.run.seconds,
-            verdict=self.verdict,
-        )
-
-    def restore(self, state: TrainerState) -> None:
-        """Go on from a state, and not from the beginning.
-
-        Raises:
-            LvmError: it is that of another model, or the best weights are not there.
-        """
-        self._enter(state.stage)
-        state.require_recipe(self.model.recipe)
-        put_tensors(self.model, state.model)
-        self.course.load_state_dict(state.course)
-        self.optimizer.load_state_dict(state.optimizer)
-        for prepared, losses, sampler in zip(self.stages, state.losses, state.samplers, strict=True):
-            remind(prepared.objective.parts(), losses)
-            remind({"sampler": prepared.sampler}, sampler)
-        self.random, self.drawn_from = state.random, state.samplers
-        self.epoch, self.records, self.verdict = state.epoch, state.records, state.verdict
-        self.record = EpochRecord.of(state.record) if state.record else None
-        self.watch.load_state_dict(state.watch)
-        self.best.load_state_dict(state.best)
-        if self._is_best_now():
-            self.best.hold(self._model_file(self.records[-1]))
-        self.best.require()

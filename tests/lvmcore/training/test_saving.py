@@ -148,7 +148,7 @@ def test_a_plugin_that_remembers_something_else_now_is_named(
     _, run, _ = train(variant, corpus, registry_with("loss", Running), tmp_path)
     state = attrs.evolve(TrainerState.load(run.state_file), losses=[{"mine": {"mean": 0.0}}])
     with pytest.raises(LvmError, match="mine remembers something now, or did then"):
-        made(variant, corpus, registry, run).restore(state)
+        state.restore(made(variant, corpus, registry, run))
 
 
 @pytest.mark.parametrize(
@@ -259,7 +259,7 @@ def test_a_disk_that_stays_full_ends_the_run_which_can_be_resumed(
         disk.full = False
         assert TrainerState.load(run.state_file).epoch == min(full) - 1
         trainer = made(variant, corpus, registry, run)
-        trainer.restore(TrainerState.load(run.state_file))
+        TrainerState.load(run.state_file).restore(trainer)
         trainer.train()
     assert without_events(run) == without_events(plain)
 
@@ -272,7 +272,7 @@ def test_best_weights_that_somebody_took_away_are_missed(
     assert 0 < state.best["epoch"] < state.epoch
     run.model_file.unlink()
     with pytest.raises(LvmError, match="the best weights so far are gone") as caught:
-        made(attrs.evolve(variant, lr=3.0, epochs=4), corpus, registry, run).restore(state)
+        state.restore(made(attrs.evolve(variant, lr=3.0, epochs=4), corpus, registry, run))
     assert caught.value.where == str(run.model_file)
 
 
@@ -282,4 +282,4 @@ def test_a_model_that_is_built_otherwise_now_is_told_with_both_ways(
     _, run, _ = train(variant, corpus, registry, tmp_path)
     state = TrainerState.load(run.state_file)
     with pytest.raises(LvmError, match=r"arch was 'transformer,.*dropout=0.1.*' and is '.*dropout=0.2"):
-        made(attrs.evolve(variant, arch="transformer,dropout=0.2"), corpus, registry, run).restore(state)
+        state.restore(made(attrs.evolve(variant, arch="transformer,dropout=0.2"), corpus, registry, run))
