@@ -49,6 +49,8 @@ class Experiment:
     """What the command line has changed of the variant; for the record."""
     init: Path | None = None
     """The model file whose weights it begins with, in place of drawn ones."""
+    asked_init: str = ""
+    """How that was named."""
     state: TrainerState | None = None
     """Where it goes on from, if it was begun before."""
     ignore_gates: bool = False
@@ -120,7 +122,7 @@ class Experiment:
             self._require_same(corpus, run)
         trainer = Trainer(variant, self.stages, corpus, self.registry, run, conditions, gate, listeners)
         if self.init:
-            run.record["init"] = begin_from(trainer.model, self.init, self.registry)
+            run.record["init"] = {"asked": self.asked_init, **begin_from(trainer.model, self.init, self.registry)}
         if self.state:
             self.state.restore(trainer)
             run.go_on(self.state.seconds, epoch=self.state.epoch, step=self.state.step)

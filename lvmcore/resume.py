@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import attrs
@@ -18,8 +18,52 @@ from lvmcore.training.validation import ResolvedStage, resolve
 from lvmcore.variants.catalogue import Catalogue, variant_of
 from lvmcore.variants.variant import Variant
 
+OVER = ("finished", "collapsed", "gate-failed")
+"""What a run has come to its end with."""
 
-def require_agreement(run: Run, settings: Mapping[str, Any]) -> None:
+
+def take_up(
+    run: Run,
+    registry: Registry,
+    catalogue: Catalogue,
+    tell: Callable[[str], None],
+    changes: Mapping[str, Any],
+    settings: Mapping[str, Any],
+) -> Experiment | None:
+    """Hold a run, and make the experiment that goes on with it; None, and the run let go, where nothing is left to do.
+
+    Args:
+        tell: is told that, and what is otherwise than when the run was begun.
+        changes: what may be asked for: more `epochs`, where the corpus lies as `data`, `save_every`; None is not.
+        settings: what the run is thought to be.
+
+    Raises:
+        LvmError: it can't go on, or not so; it is as it was.
+    """
+    run.lock()
+    try:
+        run.refresh()
+        if "variant" in run.record:
+            _require_agreement(run, {**settings, "epochs": changes["epochs"]})
+            if run.status in OVER and (changes["epochs"] or 0) <= run.record["variant"]["epochs"]:
+                tell(f"{run.path.name} is {run.status}: nothing is left to do")
+                run.release()
+                return None
+        if not run.state_file.is_file():
+            raise LvmError(
+                "the run holds no state to go on from: it ended before it began to train, or an earlier lvm made it",
+                where=str(run.path),
+                fix="begin it again; lvm show has its command",
+            )
+        for said in _differences(run, registry):
+            tell(said)
+        return _experiment_of(run, registry, catalogue, **changes)
+    except BaseException:
+        run.release()
+        raise
+
+
+def _require_agreement(run: Run, settings: Mapping[str, Any]) -> None:
     """See that what is asked for is what the run was begun with. More epochs, and another place of its corpus, may be.
 
     Args:
@@ -32,7 +76,7 @@ def require_agreement(run: Run, settings: Mapping[str, Any]) -> None:
     variant = record["variant"]
     asked = ("seed", "size", "on_collapse", "ignore_gates", "name", "tags")
     begun = {**variant, **{key: record.get(key) for key in asked}}
-    begun["variant"], begun["init"] = variant["name"], (record.get("init") or {}).get("file")
+    begun["variant"], begun["init"] = variant["name"], (record.get("init") or {}).get("asked")
     begun["precision"] = record.get("asked_precision")
     told = {key: value for key, value in settings.items() if value is not None and key not in ("data", "epochs")}
     differing = [
@@ -50,26 +94,7 @@ def require_agreement(run: Run, settings: Mapping[str, Any]) -> None:
         )
 
 
-def is_over(run: Run, epochs: int | None) -> bool:
-    """Whether nothing is left to do of a run, unless it is to have more epochs."""
-    return run.status in ("finished", "collapsed", "gate-failed") and (epochs or 0) <= run.record["variant"]["epochs"]
-
-
-def require_state(run: Run) -> None:
-    """See that there is something to go on from.
-
-    Raises:
-        LvmError: there is not.
-    """
-    if not run.state_file.is_file():
-        raise LvmError(
-            "the run holds no state to go on from: it ended before it began to train, or an earlier lvm made it",
-            where=str(run.path),
-            fix="begin it again; lvm show has its command",
-        )
-
-
-def experiment_of(
+def _experiment_of(
     run: Run,
     registry: Registry,
     catalogue: Catalogue,
@@ -77,7 +102,6 @@ def experiment_of(
     epochs: int | None = None,
     data: str | None = None,
     save_every: str | None = None,
-    **own: Any,
 ) -> Experiment:
     """The experiment that a run's record and its state are of, to be carried on.
 
@@ -85,7 +109,6 @@ def experiment_of(
         epochs: more than the run was begun with.
         data: where its corpus lies now.
         save_every: in place of what the run was begun with.
-        own: further fields of the experiment.
 
     Raises:
         LvmError: more epochs would have made another run.
@@ -129,11 +152,10 @@ def experiment_of(
         tags=tuple(record["tags"]),
         precision=record["precision"],
         state=state,
-        **own,
     )
 
 
-def differences(run: Run, registry: Registry) -> Iterator[str]:
+def _differences(run: Run, registry: Registry) -> Iterator[str]:
     """What is otherwise than when the run was begun, and may make its figures differ from those of one go."""
     then = run.record["versions"]
     if changed := [f"{name} {then.get(name)} → {now}" for name, now in versions().items() if then.get(name) != now]:

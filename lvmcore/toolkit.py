@@ -230,6 +230,7 @@ class Lab:
                 evaluated=evaluate,
                 tags=tuple(tags),
                 init=weights,
+                asked_init=str(init.path if isinstance(init, Run) else init or ""),
                 own=(*listeners, *([display] if display else [])),
                 progress=display.evaluating if display else _silent,
             )
@@ -260,31 +261,18 @@ class Lab:
         Raises:
             LvmError: it has no state, another process works on it, or something is asked for that it is not.
         """
-        from lvmcore.resume import differences, experiment_of, is_over, require_agreement, require_state
+        from lvmcore.device import threads
+        from lvmcore.resume import take_up
 
         run = self.last = self.run(which)
-        run.lock()
-        try:
-            run.refresh()
-            if "variant" in run.record:
-                require_agreement(run, settings | {"epochs": epochs})
-                if is_over(run, epochs):
-                    self._say(f"{run.path.name} is {run.status}: nothing is left to do")
-                    run.release()
-                    return run
-            require_state(run)
-            for said in differences(run, self.registry):
-                self._say(said)
-            changes = {"epochs": epochs, "data": data, "save_every": save_every}
-            experiment = experiment_of(run, self.registry, self.catalogue, **changes, evaluated=evaluate)
-        except BaseException:
-            run.release()
-            raise
-        from lvmcore.device import threads
-
+        changes = {"epochs": epochs, "data": data, "save_every": save_every}
+        experiment = take_up(run, self.registry, self.catalogue, self._say, changes, settings)
+        if experiment is None:
+            return run
         with displayed(self.console, experiment.variant) as display, threads(run.record["machine"]["threads"]):
             experiment = attrs.evolve(
                 experiment,
+                evaluated=evaluate,
                 own=(*listeners, *([display] if display else [])),
                 progress=display.evaluating if display else _silent,
             )

@@ -100,6 +100,10 @@ def test_a_run_begins_with_the_weights_of_another(lvm: Lvm, small: Path) -> None
         f"begins as  {folder / 'model.safetensors'}" in lvm(*RUN, small, "--init", "first", "--name", "second").stdout
     )
     assert f"begins as  {folder.name}" in lvm("show", "second").stdout
+    again = lvm(*RUN, small, "--init", "first", "--name", "second", "--resume", "second").stdout
+    assert "is finished: nothing is left to do" in again
+    said = lvm("run", "--init", "latest", "--resume", "second", status=2).stderr
+    assert "--init was 'first' and now is 'latest'" in said
 
 
 def test_runs_survive_being_killed() -> None:
