@@ -82,7 +82,7 @@ def population(data: str, model: str) -> Population:
         columns, theirs = (columns_of(each, windows, checks, filter=baseline.predict) for each in (own, baseline))
         columns |= {f"paired {name}": columns[name] - theirs[name] for name in PAIRED}
         found.append(columns)
-        articles.append(corpus.article_of[windows.targets].numpy())
+        articles.append(windows.articles.numpy())
     of_article = np.concatenate(articles)
     columns = {name: np.concatenate([part[name] for part in found]) for name in found[0]}
     derive(columns, checks)

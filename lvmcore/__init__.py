@@ -10,12 +10,18 @@ from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from lvmcore import device
     from lvmcore.components import component, option
-    from lvmcore.data.corpus import Corpus, CorpusInfo, save_corpus
+    from lvmcore.data.corpus import Corpus, CorpusInfo
+    from lvmcore.data.indices import Chosen, Indices, shuffled
+    from lvmcore.data.keys import content_keys, mix
+    from lvmcore.data.sources.decode import is_encoding
+    from lvmcore.data.sources.text import Article, EncoderFacts, Encoding, Source, Tokenizer
+    from lvmcore.data.store.texts import Texts
+    from lvmcore.data.store.writing import save_corpus
     from lvmcore.data.windows import Batch, Windows
-    from lvmcore.errors import LvmError
+    from lvmcore.errors import LvmError, MachineError
     from lvmcore.evaluation.chunk import Chunk
-    from lvmcore.evaluation.content import content_keys, mix
     from lvmcore.evaluation.document import Evaluation
     from lvmcore.evaluation.figures import Count, Estimate, Figure
     from lvmcore.evaluation.fivecat.ablations import Ablations
@@ -24,6 +30,8 @@ if TYPE_CHECKING:
     from lvmcore.evaluation.fivecat.retrieval import Retrieval
     from lvmcore.evaluation.fivecat.rollout import Rollout
     from lvmcore.evaluation.protocols import Protocol
+    from lvmcore.extras import needs
+    from lvmcore.files import cache_folder
     from lvmcore.hookspecs import hookimpl
     from lvmcore.model import Shape
     from lvmcore.report import tables
@@ -46,8 +54,21 @@ _HOMES = {
     "Corpus": "data.corpus",
     "CorpusInfo": "data.corpus",
     "Windows": "data.windows",
-    "save_corpus": "data.corpus",
+    "Indices": "data.indices",
+    "shuffled": "data.indices",
+    "Chosen": "data.indices",
+    "save_corpus": "data.store.writing",
+    "Texts": "data.store.texts",
+    "Source": "data.sources.text",
+    "Article": "data.sources.text",
+    "is_encoding": "data.sources.decode",
+    "Tokenizer": "data.sources.text",
+    "Encoding": "data.sources.text",
+    "EncoderFacts": "data.sources.text",
     "LvmError": "errors",
+    "MachineError": "errors",
+    "cache_folder": "files",
+    "needs": "extras",
     "Lab": "toolkit",
     "load": "toolkit",
     "Run": "runs.run",
@@ -62,11 +83,16 @@ _HOMES = {
     "Ablations": "evaluation.fivecat.ablations",
     "Rollout": "evaluation.fivecat.rollout",
     "CoherenceBins": "evaluation.fivecat.coherence",
-    "content_keys": "evaluation.content",
-    "mix": "evaluation.content",
+    "content_keys": "data.keys",
+    "mix": "data.keys",
     "hookimpl": "hookspecs",
     "Shape": "model",
     "Step": "training.step",
+}
+
+_MODULES = {
+    "tables": "report.tables",  # what a report needs to draw a table that fits the terminal
+    "device": "device",  # where an encoder computes, and how precisely
 }
 
 __all__ = [  # noqa: RUF022 – in the order of _HOMES
@@ -81,8 +107,21 @@ __all__ = [  # noqa: RUF022 – in the order of _HOMES
     "Corpus",
     "CorpusInfo",
     "Windows",
+    "Indices",
+    "shuffled",
+    "Chosen",
     "save_corpus",
+    "Texts",
+    "Source",
+    "Article",
+    "is_encoding",
+    "Tokenizer",
+    "Encoding",
+    "EncoderFacts",
     "LvmError",
+    "MachineError",
+    "cache_folder",
+    "needs",
     "Lab",
     "load",
     "Run",
@@ -103,14 +142,15 @@ __all__ = [  # noqa: RUF022 – in the order of _HOMES
     "Shape",
     "Step",
     "tables",
+    "device",
 ]
 
 
 def __getattr__(name: str) -> Any:
     if name == "__version__":
         return version("lvmcore")
-    if name == "tables":  # a module: what a report needs to draw a table that fits the terminal
-        return import_module("lvmcore.report.tables")
+    if name in _MODULES:
+        return import_module(f"lvmcore.{_MODULES[name]}")
     if name in _HOMES:
         return getattr(import_module(f"lvmcore.{_HOMES[name]}"), name)
     raise AttributeError(f"module 'lvmcore' has no attribute '{name}'")

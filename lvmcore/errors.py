@@ -6,6 +6,8 @@ import os
 from collections.abc import Iterable
 from difflib import get_close_matches
 
+from lvmcore.plain import clean
+
 
 class LvmError(Exception):
     """A mistake the user can mend. Shown without a traceback; the program exits with 2.
@@ -27,7 +29,8 @@ class LvmError(Exception):
 
     def __str__(self) -> str:
         labelled = (("where", self.where), ("expected", self.expected), ("try", self.fix))
-        return "\n".join([self.what, *(f"  {label}: {text}" for label, text in labelled if text)])
+        # what is wrong may quote a file, and the file may be anybody's
+        return clean("\n".join([self.what, *(f"  {label}: {text}" for label, text in labelled if text)]))
 
 
 class MachineError(LvmError):
@@ -43,7 +46,7 @@ def strict() -> bool:
 
 def because(problem: BaseException) -> str:
     """What was raised, in one line."""
-    return problem.what if isinstance(problem, LvmError) else f"{type(problem).__name__}: {problem}"
+    return clean(problem.what if isinstance(problem, LvmError) else f"{type(problem).__name__}: {problem}")
 
 
 def nearest(name: str, choices: Iterable[str]) -> str | None:

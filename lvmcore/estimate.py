@@ -54,7 +54,7 @@ def estimate(
             parameters = model.parameter_count
             optimizer = registry.make("optimizer", parse_one(variant.optimizer))
             descent = optimizer.build(model.parameters(), variant.lr, variant.weight_decay)
-            order = prepared.sampler(epoch, generator_of(0, epoch)).split(stage.batch_size)
+            order = prepared.sampler(epoch, generator_of(0, epoch))
 
             def forward(context: torch.Tensor, model: torch.nn.Module = model) -> torch.Tensor:
                 with autocast(resolve(precision)):
@@ -63,7 +63,8 @@ def estimate(
             took = []
             for number in range(TIMED + 1):
                 began = time.perf_counter()
-                batch = train.take(order[number % len(order)])
+                begin = number % prepared.steps * stage.batch_size
+                batch = train.take(order[begin : begin + stage.batch_size])
                 step = Step(batch=batch, raw=forward(batch.context), epoch=epoch, model=forward)
                 descend(prepared.objective(step), model, descent, variant.clip)
                 took.append(time.perf_counter() - began)

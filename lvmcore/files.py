@@ -1,4 +1,4 @@
-"""Files that are written whole or not at all."""
+"""Files that are written whole or not at all, and the folder of those that can be made again."""
 
 from __future__ import annotations
 
@@ -95,6 +95,12 @@ def json_lines(text: str) -> list[Any]:
         except json.JSONDecodeError as problem:
             raise ValueError(f"line {number}, column {problem.colno}: {problem.msg}") from None
     return found
+
+
+def cache_folder() -> Path:
+    """LVM_CACHE, or the user's cache folder."""
+    home = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
+    return Path(os.environ.get("LVM_CACHE") or Path(home) / "lvm")
 
 
 def _finite(value: Any) -> Any:

@@ -72,6 +72,33 @@ def lvm_corpora() -> Components:  # pyright: ignore[reportReturnType]
     """Corpora by name, where `--data` is no file: `build() -> Corpus`."""
 
 
+@kind("reader", "readers", use="lvm data build mine texts --reader {name}")
+def lvm_readers() -> Components:  # pyright: ignore[reportReturnType]
+    """Readers of files: `build() -> Callable[[Source], Iterator[Article]]`.
+
+    The class declares its `suffixes`, such as `(".md", ".markdown")`, by which it is chosen where no reader is named.
+    What is compressed is unpacked before a reader sees it. An article is a stream of paragraphs, to be read before the
+    next article is asked for.
+    """
+
+
+@kind("chunker", "chunkers", use="lvm data build mine texts --chunker {name}")
+def lvm_chunkers() -> Components:  # pyright: ignore[reportReturnType]
+    """Chunkers, paragraphs → chunks: `build(tokenizer: Tokenizer | None) -> Callable[[Iterable[str]], Iterator[str]]`.
+
+    Called with the paragraphs of an article, it gives its chunks in order: stripped, none empty. A string that ends in
+    white space goes on in the next one. The tokenizer is the encoder's, None where it has none.
+    """
+
+
+@kind("encoder", "encoders", use="lvm data build mine texts --encoder {name}")
+def lvm_encoders() -> Components:  # pyright: ignore[reportReturnType]
+    """Encoders, texts → vectors: `build(device: str, precision: str) -> Encoding`.
+
+    Device and precision are as for training: `auto`, `cpu`, `cuda`, `mps`; `fp32`, `bf16`, `auto`.
+    """
+
+
 @kind("architecture", "architectures", use="lvm run --arch {name} --size toy --epochs 2")
 def lvm_architectures() -> Components:  # pyright: ignore[reportReturnType]
     """Architectures: `build(shape: Shape) -> nn.Module`, or `build(shape, inner)` to wrap another.
@@ -101,9 +128,10 @@ def lvm_losses() -> Components:  # pyright: ignore[reportReturnType]
 
 @kind("sampler", "samplers", use="lvm run --sampler {name} --size toy --epochs 2")
 def lvm_samplers() -> Components:  # pyright: ignore[reportReturnType]
-    """Samplers, which training windows in which order: `build(windows: Windows) -> Callable[[int, Generator], Tensor]`.
+    """Samplers, which training windows in which order: `build(windows) -> Callable[[int, Generator], Indices]`.
 
-    Called with the epoch and a seeded generator, it gives the indices of the windows, in training order.
+    Called with the epoch and a seeded generator, it gives the indices of the windows, in training order: a flat int64
+    tensor, or whatever has a length and gives one for `[a:b]`, such as `shuffled(count, generator)`.
     """
 
 

@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from lvmcore.evaluation.controls import Control
     from lvmcore.installation import Finding
     from lvmcore.model import LatentVectorModel
+    from lvmcore.prediction.forecast import Forecast
     from lvmcore.report.paired import Paired
     from lvmcore.training.validation import Plan
 
@@ -134,7 +135,7 @@ class Lab:
         """What makes corpora and looks into them: `lab.corpora.import_("vectors.npz")`."""
         from lvmcore.corpora import Corpora
 
-        return Corpora(self.registry, self._say)
+        return Corpora(self.registry, self._say, self.console)
 
     # --- training
 
@@ -338,6 +339,54 @@ class Lab:
             self._say(fault)
         if save and subject.run:
             save_evaluation(subject.run, found)
+        return found
+
+    def predict(
+        self,
+        what: str | Path | Run | LatentVectorModel,
+        text: str | Path,
+        data: str | Corpus | None = None,
+        *,
+        steps: int = 1,
+        nearest: int = 5,
+        encoder: str = "",
+        chunker: str = "",
+        precision: str = "fp32",
+    ) -> Forecast:
+        """What follows a text: the chunks of a corpus that are nearest to what a model predicts.
+
+        Args:
+            what: as for `evaluate`.
+            text: the text itself, or the path of a file of it.
+            data: the corpus to look in; by default the one that the model was trained on.
+            steps: how many chunks ahead, each prediction fed back.
+            nearest: how many chunks a step.
+            encoder, chunker: expressions, where the corpus does not say what it was made by.
+
+        Raises:
+            LvmError: there is nothing of that name, or it does not fit the corpus; a text of too few chunks.
+        """
+        from lvmcore.prediction.forecast import forecast
+        from lvmcore.runs.subject import Subject
+
+        subject = Subject.of(what, self.folder, self.registry, self._say)
+        if data is None:
+            subject.require_data()
+        corpus = self.corpus(data or subject.data)
+        predictor, context = subject.predictor(corpus, self.registry, precision)
+        found = forecast(
+            predictor,
+            context,
+            text,
+            corpus,
+            self.registry,
+            steps=steps,
+            count=nearest,
+            encoder=encoder,
+            chunker=chunker,
+        )
+        for said in found.notes:
+            self._say(said)
         return found
 
     @overload

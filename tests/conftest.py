@@ -16,7 +16,8 @@ import pytest
 from hypothesis import settings
 
 from lvm_cli.main import main
-from lvmcore.data.corpus import Corpus, CorpusInfo, save_corpus
+from lvmcore.data.corpus import Corpus, CorpusInfo
+from lvmcore.data.store.writing import save_corpus
 from lvmcore.plugins import Plugins
 from lvmcore.registry import Registry
 from lvmcore.variants.catalogue import Catalogue, default_files, load_catalogue

@@ -17,9 +17,10 @@ STACK = (
     ("toolkit",),
     ("resume",),
     ("corpora", "experiment", "estimate", "installation"),
-    ("testing",),
+    ("testing", "building", "inspection"),
     ("training", "report"),
     ("runs",),
+    ("prediction",),
     ("evaluation",),
     ("checkpoint",),
     ("model",),
@@ -32,8 +33,9 @@ STACK = (
     ("timing",),
     ("components", "expression"),
     ("trees",),
-    ("files",),
+    ("files", "extras"),
     ("errors",),
+    ("plain",),
 )
 """The rooms and modules of `lvmcore`, the uppermost first: each imports what is below it, and nothing beside it."""
 

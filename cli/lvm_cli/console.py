@@ -10,6 +10,8 @@ import rich.console
 from rich.console import ConsoleOptions, ConsoleRenderable, RenderHook, RenderResult
 from rich.segment import Segment
 
+from lvmcore.plain import clean
+
 UNCUT = 100_000
 """Columns where there is neither a terminal nor COLUMNS, so that no table is wrapped or cut."""
 
@@ -24,11 +26,27 @@ class Console(rich.console.Console):
         os.close(nowhere)
 
 
+class Plain(RenderHook):
+    """Prints everything without what acts on a terminal, which names, titles and texts of others may hold."""
+
+    def process_renderables(self, renderables: list[ConsoleRenderable]) -> list[ConsoleRenderable]:
+        return [_Cleaned(one) for one in renderables]
+
+
 class Unpadded(RenderHook):
     """Prints everything without the spaces at the ends of lines, which only a terminal doesn't show."""
 
     def process_renderables(self, renderables: list[ConsoleRenderable]) -> list[ConsoleRenderable]:
         return [_Trimmed(one) for one in renderables]
+
+
+class _Cleaned:
+    def __init__(self, shown: ConsoleRenderable) -> None:
+        self.shown = shown
+
+    def __rich_console__(self, console: rich.console.Console, options: ConsoleOptions) -> RenderResult:
+        for one in console.render(self.shown, options):
+            yield one if one.control else Segment(clean(one.text), one.style)
 
 
 class _Trimmed:
@@ -68,6 +86,7 @@ def console(*, stderr: bool = False) -> Console:
         emoji=False,
         soft_wrap=uncut,
     )
+    made.push_render_hook(Plain())
     if not terminal:
         made.push_render_hook(Unpadded())
     return made

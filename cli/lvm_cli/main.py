@@ -15,6 +15,7 @@ from lvmcore.errors import LvmError
 COMMANDS = {
     "run": ("run", "Train a variant, evaluate it, and add a row to the comparison."),
     "eval": ("evaluate", "Evaluate a model or a yardstick with 5CAT."),
+    "predict": ("predict", "Say what follows a text, in the chunks of a corpus."),
     "compare": ("compare", "Set runs side by side."),
     "runs": ("runs", "List the runs, with their status."),
     "list": ("list", "List components, variants and gate profiles."),

@@ -188,8 +188,9 @@ def _file(path: Path) -> Any:
             expected="a .safetensors, .json, .jsonl or .toml file",
         ) from None
     header = json.loads(metadata["lvm"]) if "lvm" in metadata else metadata
-    if isinstance(titles := header.get("titles"), list) and len(titles) > 6:
-        header["titles"] = [*titles[:5], f"… {len(titles)} in all"]
+    for key in ("titles", "sources"):
+        if isinstance(named := header.get(key), list) and len(named) > 6:
+            header[key] = [*named[:5], f"… {len(named)} in all"]
     if len(tensors) > 12 and header.get("kind") == "model":
         tensors = {**dict(list(tensors.items())[:10]), "…": f"{len(tensors)} in all"}
     return {"file": str(path), "bytes": path.stat().st_size, **header, "tensors": tensors}

@@ -9,18 +9,21 @@ from pathlib import Path
 from typing import Any
 
 import attrs
-import numpy as np
 import safetensors
-import safetensors.numpy
 import torch
 from torch import Tensor
 
+from lvmcore.data.indices import Ranges
+from lvmcore.data.store.contents import blocks, check_shapes, digest_of, scales_of
+from lvmcore.data.store.joined import Joined
+from lvmcore.data.store.texts import Texts, texts_file
 from lvmcore.data.windows import SPLITS, Windows
 from lvmcore.errors import LvmError
-from lvmcore.files import write_whole
 
 FORM = "a safetensors file as written by lvm data import"
-_SCAN = 1 << 16  # rows checked at a time, so that a check of a large corpus stays small
+SCHEMA = 2
+"""Of the file: 1 has no scales."""
+_ARRAYS = ("vectors", "starts", "splits", "scales", "text_offsets")
 
 
 @attrs.frozen(kw_only=True)
@@ -29,11 +32,23 @@ class CorpusInfo:
 
     name: str
     encoder: str = "unknown"
+    revision: str = ""
+    """Of the encoder."""
+    weights: str = ""
+    """`sha256:` of the encoder's weights."""
+    encoder_term: str = ""
+    """The expression that builds the encoder again; none where nothing does."""
     chunking: str = "unknown"
     licence: str = "unknown"
     source: str = "unknown"
     titles: tuple[str, ...] = ()
+    """One an article, or none at all."""
+    sources: tuple[str, ...] = ()
+    """Where each article comes from, or none at all."""
     digest: str = ""
+    """Of vectors, starts and splits."""
+    texts_digest: str = ""
+    """Of the file with the texts; none where there is none."""
 
 
 class Corpus:
@@ -44,16 +59,36 @@ class Corpus:
         starts: (A+1,) int64, the first row of each article, and N.
         splits: (A,) uint8, 0 train, 1 val, 2 ood.
         where: the file, for errors.
+        scales: (N,) float32, 1 / norm of each row, as measured when the file was written: rows and digest are
+            trusted, and no row is read before it is asked for. Without them every row is looked at.
+        texts: of the rows.
 
     Raises:
         LvmError: shapes that do not fit, rows that are not finite or of norm 0.
     """
 
-    def __init__(self, vectors: Tensor, starts: Tensor, splits: Tensor, info: CorpusInfo, where: str = "") -> None:
-        self.vectors, self.starts, self.splits, self.info = vectors, starts, splits, info
+    def __init__(
+        self,
+        vectors: Tensor | Joined,
+        starts: Tensor,
+        splits: Tensor,
+        info: CorpusInfo,
+        where: str = "",
+        *,
+        scales: Tensor | Joined | None = None,
+        texts: Texts | None = None,
+    ) -> None:
+        self.vectors, self.starts, self.splits, self.info, self.texts = vectors, starts, splits, info, texts
         self.where = where or f"corpus '{info.name}'"
-        self._check_shapes()
-        self._scale = self._check_rows()
+        check_shapes(tuple(vectors.shape), vectors.dtype, starts, splits, self.where)
+        if scales is not None and (scales.dtype != torch.float32 or tuple(scales.shape) != (len(self),)):
+            raise LvmError(
+                f"scales are {scales.dtype} {tuple(scales.shape)}", where=self.where, expected=f"float32 ({len(self)},)"
+            )
+        if texts is not None and len(texts) != len(self):
+            raise LvmError(f"there are {len(texts)} texts for {len(self)} rows", where=self.where)
+        self._trusted = scales is not None
+        self.scales = self._measured() if scales is None else scales
 
     @classmethod
     def open(cls, path: Path) -> Corpus:
@@ -66,7 +101,7 @@ class Corpus:
             path.open("rb").close()  # which says why it can't be read; safetensors doesn't
             with safetensors.safe_open(str(path), framework="pt") as file:
                 metadata = file.metadata() or {}
-                held = {key: file.get_tensor(key) for key in file.keys() if key in ("vectors", "starts", "splits")}  # noqa: SIM118
+                held = {key: file.get_tensor(key) for key in file.keys() if key in _ARRAYS}  # noqa: SIM118
         except FileNotFoundError:
             raise LvmError(
                 "there is no such corpus", where=str(path), fix="lvm list corpora, or lvm data import"
@@ -88,7 +123,23 @@ class Corpus:
                 expected="the tensors vectors, starts and splits",
                 fix=f"lvm show {path}",
             )
-        return cls(held["vectors"], held["starts"], held["splits"], _read_info(metadata, path), str(path))
+        info = _read_info(metadata, path)
+        if not info.digest:  # who wrote it measured nothing, whatever else is there
+            held.pop("scales", None)
+        offsets = held.pop("text_offsets", None)
+        if offsets is not None and (offsets.dtype != torch.int64 or offsets.ndim != 1 or not len(offsets)):
+            raise LvmError(
+                f"text_offsets are {offsets.dtype} {tuple(offsets.shape)}", where=str(path), expected="int64 (N + 1,)"
+            )
+        texts = None if offsets is None else Texts(texts_file(path), offsets)
+        corpus = cls(info=info, where=str(path), texts=texts, **held)
+        check_names(info, len(corpus.splits), str(path))
+        return corpus
+
+    @property
+    def files(self) -> tuple[Path, ...]:
+        """Those that it lies in, its texts' among them."""
+        return (Path(self.where), *([self.texts.path] if self.texts is not None else []))
 
     @property
     def dim(self) -> int:
@@ -101,118 +152,96 @@ class Corpus:
     def digest(self) -> str:
         """sha256 of the contents: the vectors, the starts and the splits, but not the texts about them.
 
+        A file's is taken from its header, if the file was written with one and with the norms of its rows.
+
         Raises:
             LvmError: the header says another, so that the contents are not what they are said to be.
         """
-        digest = digest_of(self.vectors.numpy(), self.starts.numpy(), self.splits.numpy())
-        if self.info.digest not in ("", digest):
-            raise LvmError(
-                "the contents do not match the digest in the header",
-                where=self.where,
-                expected=f"{self.info.digest}, not {digest}",
-                fix="import the corpus again",
-            )
+        return self.info.digest if self._trusted and self.info.digest else self._digest()
+
+    def verify(self) -> str:
+        """Read all of it, see that it is what its header says, and give its digest.
+
+        Raises:
+            LvmError: contents, norms or texts that are not those that were written; rows that are no directions.
+        """
+        digest = self._digest()
+        for begin, end in blocks(len(self)):
+            own = scales_of(self.vectors[begin:end], begin, self.starts, self.info.titles, self.where)
+            if not torch.allclose(own, self.scales[begin:end], rtol=1e-5, atol=0):
+                raise self._tampered("the scales are not those of the rows", f"1 / norm, in rows {begin} to {end - 1}")
+        if self.texts is not None:
+            state = hashlib.sha256()
+            for line in self.texts.lines():
+                state.update(line)
+            if (found := f"sha256:{state.hexdigest()}") != self.info.texts_digest:
+                raise self._tampered("the texts do not match their digest", f"{self.info.texts_digest}, not {found}")
         return digest
 
     @cached_property
-    def article_of(self) -> Tensor:
-        """(N,) int64: the article of each row."""
-        return torch.repeat_interleave(torch.arange(len(self.splits)), self.starts.diff())
+    def article_of(self) -> ArticleOf:
+        """`[rows]` → the article of each of these rows, of any shape, int64."""
+        return ArticleOf(self.starts)
+
+    def rows_of(self, split: str) -> Ranges:
+        """The numbers of all rows of a split, in their order."""
+        return self._ranges(split, 0)
 
     def rows(self, index: Tensor) -> Tensor:
         """Unit vectors of any index shape: (…) → (…, D) float32. One gather, of whole rows, which is the fast one."""
         flat = index.flatten()
-        rows = self.vectors.index_select(0, flat).float().mul_(self._scale.index_select(0, flat)[:, None])
+        rows = self.vectors.index_select(0, flat).float().mul_(self.scales.index_select(0, flat)[:, None])
         return rows.view(*index.shape, self.dim)
 
     def windows(self, split: str, context: int = 5) -> Windows:
         """All windows of a split, in the order of the articles."""
-        lengths = self.starts.diff()
-        row = torch.arange(len(self))
-        begins = self.starts[:-1].repeat_interleave(lengths)
-        wanted = (self.splits == SPLITS.index(split)).repeat_interleave(lengths)
-        return Windows(self, split, row[wanted & (row - begins >= context)], context)
+        return Windows(self, split, self._ranges(split, context), context)
 
-    def _check_shapes(self) -> None:
-        faults = []
-        if self.vectors.ndim != 2 or self.vectors.dtype not in (torch.float16, torch.float32):
-            faults.append(
-                f"vectors are {self.vectors.dtype} {tuple(self.vectors.shape)}, not (N, D) float16 or float32"
+    def _ranges(self, split: str, skipped: int) -> Ranges:
+        """The rows of a split's articles, but for the first of each."""
+        wanted = self.splits == SPLITS.index(split)
+        return Ranges(self.starts[:-1][wanted] + skipped, self.starts.diff()[wanted] - skipped)
+
+    def _measured(self) -> Tensor:
+        parts = [
+            scales_of(self.vectors[begin:end], begin, self.starts, self.info.titles, self.where)
+            for begin, end in blocks(len(self))
+        ]
+        return torch.cat(parts) if parts else torch.empty(0)
+
+    def _digest(self) -> str:
+        digest = digest_of(self.vectors, self.starts.numpy(), self.splits.numpy())
+        if self.info.digest not in ("", digest):
+            raise self._tampered(
+                "the contents do not match the digest in the header", f"{self.info.digest}, not {digest}"
             )
-        if self.starts.dtype != torch.int64 or self.splits.dtype != torch.uint8:
-            faults.append(f"starts are {self.starts.dtype} and splits {self.splits.dtype}, not int64 and uint8")
-        if self.starts.ndim != 1 or self.splits.ndim != 1 or len(self.starts) != len(self.splits) + 1:
-            faults.append(
-                f"starts {tuple(self.starts.shape)} do not fit splits {tuple(self.splits.shape)} (one more is needed)"
+        return digest
+
+    def _tampered(self, what: str, expected: str) -> LvmError:
+        return LvmError(what, where=self.where, expected=expected, fix="build or import the corpus again")
+
+
+@attrs.frozen(eq=False)
+class ArticleOf:
+    """Looks rows up among the first rows of the articles: nothing is held for a row."""
+
+    starts: Tensor
+
+    def __getitem__(self, rows: Tensor | int) -> Tensor:
+        return torch.searchsorted(self.starts, rows, right=True) - 1
+
+
+def check_names(info: CorpusInfo, articles: int, where: str) -> None:
+    """Whether titles and sources are one an article, or none.
+
+    Raises:
+        LvmError: another number of them.
+    """
+    for name, held in (("titles", info.titles), ("sources", info.sources)):
+        if len(held) not in (0, articles):
+            raise LvmError(
+                f"the header names {len(held)} {name} for {articles} articles", where=where, expected="one an article"
             )
-        elif self.vectors.ndim == 0:
-            faults.append("there are no rows")
-        elif (
-            len(self.splits) == 0
-            or self.starts[0] != 0
-            or self.starts[-1] != len(self)
-            or (self.starts.diff() < 0).any()
-        ):
-            faults.append(f"starts do not rise from 0 to the number of rows, {len(self)}")
-        elif (self.splits > 2).any():
-            faults.append("splits hold numbers other than 0 (train), 1 (val) and 2 (ood)")
-        if faults:
-            raise LvmError("the corpus is malformed: " + "; ".join(faults), where=self.where)
-
-    def _check_rows(self) -> Tensor:
-        """1 / norm of every row (N,), so that reading is one product."""
-        scale = torch.empty(len(self), dtype=torch.float32)
-        for start in range(0, len(self), _SCAN):
-            norms = self.vectors[start : start + _SCAN].float().norm(dim=1)
-            bad = ~(norms.isfinite() & (norms > 0))
-            if bad.any():
-                row = start + int(bad.nonzero()[0])
-                article = int(torch.searchsorted(self.starts, row, right=True)) - 1
-                what = "is zero" if norms[row - start] == 0 else "is not finite"
-                title = f" ('{self.info.titles[article]}')" if article < len(self.info.titles) else ""
-                raise LvmError(
-                    f"row {row} {what}, chunk {row - int(self.starts[article])} of article {article}{title}; "
-                    f"{int(bad.sum())} such rows in this block",
-                    where=self.where,
-                    expected="finite vectors that are not zero",
-                    fix="drop or encode again the chunks at fault, then import again",
-                )
-            scale[start : start + _SCAN] = 1 / norms
-        return scale
-
-
-def save_corpus(path: Path, vectors: np.ndarray, starts: np.ndarray, splits: np.ndarray, info: CorpusInfo) -> str:
-    """Write a corpus file, whole or not at all, and give its digest."""
-    arrays = {
-        "vectors": np.ascontiguousarray(vectors),
-        "starts": _whole("starts", starts, np.int64),
-        "splits": _whole("splits", splits, np.uint8),
-    }
-    info = attrs.evolve(info, digest=digest_of(**arrays))
-    vectors_, starts_, splits_ = (torch.from_numpy(array) for array in arrays.values())
-    Corpus(vectors_, starts_, splits_, info, f"the corpus to be written to {path}")  # checks it
-    metadata = json.dumps({"schema": 1, "kind": "corpus", **attrs.asdict(info)}, ensure_ascii=False)
-    write_whole(path, safetensors.numpy.save(arrays, metadata={"lvm": metadata}))
-    return info.digest
-
-
-def _whole(name: str, values: np.ndarray, kind: type[np.integer[Any]]) -> np.ndarray:
-    """The same whole numbers in another type, whose range they must keep: 256 is not split 0."""
-    values, room = np.asarray(values), np.iinfo(kind)
-    if values.dtype.kind not in "biu" or (values.size and not room.min <= values.min() <= values.max() <= room.max):
-        raise LvmError(
-            f"{name} are {values.dtype}, or out of range", expected=f"whole numbers from {room.min} to {room.max}"
-        )
-    return values.astype(kind)
-
-
-def digest_of(vectors: np.ndarray, starts: np.ndarray, splits: np.ndarray) -> str:
-    """sha256 over name, type, shape and bytes of the three arrays."""
-    state = hashlib.sha256()
-    for name, array in (("vectors", vectors), ("starts", starts), ("splits", splits)):
-        state.update(f"{name} {array.dtype} {'x'.join(map(str, array.shape))}\n".encode())
-        state.update(np.ascontiguousarray(array).data)
-    return f"sha256:{state.hexdigest()}"
 
 
 def _read_info(metadata: dict[str, str], path: Path) -> CorpusInfo:
@@ -220,6 +249,7 @@ def _read_info(metadata: dict[str, str], path: Path) -> CorpusInfo:
         held: dict[str, Any] = json.loads(metadata.get("lvm", "{}"))
         known = {field.name for field in attrs.fields(CorpusInfo)}
         info = {key: value for key, value in held.items() if key in known}
-        return CorpusInfo(**{"name": path.stem, **info, "titles": tuple(info.get("titles", ()))})
+        names = {key: tuple(info.get(key, ())) for key in ("titles", "sources")}
+        return CorpusInfo(**{"name": path.stem, **info, **names})
     except (ValueError, TypeError, AttributeError) as problem:
         raise LvmError(f"the header of the corpus cannot be read: {problem}", where=str(path)) from None

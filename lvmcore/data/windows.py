@@ -10,6 +10,7 @@ import attrs
 import torch
 from torch import Tensor
 
+from lvmcore.data.indices import Ranges, parts
 from lvmcore.errors import LvmError
 
 if TYPE_CHECKING:
@@ -20,16 +21,21 @@ SPLITS = ("train", "val", "ood")
 
 @attrs.frozen(eq=False)
 class Windows:
-    """The windows of one split: target rows only; a batch is gathered when it is asked for."""
+    """The windows of one split: no more than which they are; a batch is gathered when it is asked for."""
 
     corpus: Corpus
     split: str
-    targets: Tensor
-    """(W,) int64: the row of each window's target."""
+    targets: Tensor | Ranges
+    """(W,) int64: the row of each window's target; `[index]` and `[a:b]` give tensors."""
     context: int
 
     def __len__(self) -> int:
         return len(self.targets)
+
+    @property
+    def articles(self) -> Tensor:
+        """(W,) int64: the article of each window. Computed when asked for, as all of `targets` is for it."""
+        return self.corpus.article_of[self.targets[:]]
 
     def require(self, purpose: str) -> Windows:
         """Itself, if there is any window.
@@ -61,8 +67,7 @@ class Windows:
 
     def batches(self, size: int) -> Iterator[Batch]:
         """All windows in order."""
-        for targets in self.targets.split(size):
-            yield Batch(self.corpus, targets, self.context)
+        return (Batch(self.corpus, targets, self.context) for targets in parts(self.targets, size))
 
 
 @attrs.define(eq=False, slots=False)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import inspect
 import json
-import os
 from functools import cache as once
 from importlib.metadata import version
 from pathlib import Path
@@ -17,10 +16,12 @@ import safetensors
 import safetensors.numpy
 
 from lvmcore.data.corpus import Corpus
+from lvmcore.data.keys import mix
+from lvmcore.data.store.contents import scales_of
 from lvmcore.data.windows import Windows
 from lvmcore.errors import LvmError
 from lvmcore.evaluation.settings import Settings
-from lvmcore.files import to_json, write_whole
+from lvmcore.files import cache_folder, to_json, write_whole
 from lvmcore.registry import Registered
 
 if TYPE_CHECKING:
@@ -28,12 +29,6 @@ if TYPE_CHECKING:
 
 Found = tuple[dict[str, Any], dict[str, dict[str, np.ndarray]]]
 """A document and its per-window figures by split."""
-
-
-def cache_folder() -> Path:
-    """LVM_CACHE, or the user's cache folder."""
-    home = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
-    return Path(os.environ.get("LVM_CACHE") or Path(home) / "lvm")
 
 
 class YardstickCache:
@@ -88,6 +83,7 @@ def _code(component: type) -> str:
 @once
 def _evaluator() -> str:
     """The source of the evaluator and of the rows and windows that it reads, and the libraries they compute with."""
-    files = [*sorted(Path(__file__).parent.rglob("*.py")), *(Path(inspect.getfile(held)) for held in (Corpus, Windows))]
+    held = (Corpus, Windows, mix, scales_of)
+    files = [*sorted(Path(__file__).parent.rglob("*.py")), *(Path(inspect.getfile(one)) for one in held)]
     versions = [f"{library} {version(library)}" for library in ("torch", "numpy")]
     return "\n".join([*versions, *(file.read_text("utf-8") for file in files)])

@@ -17,6 +17,7 @@ from lvmcore.errors import LvmError, because, strict
 from lvmcore.evaluation.cache import Found, YardstickCache
 from lvmcore.evaluation.checks import checks_of, declared_of
 from lvmcore.evaluation.chunk import Predict
+from lvmcore.evaluation.content import ContentKeys
 from lvmcore.evaluation.document import SCHEMA, Evaluation, measured
 from lvmcore.evaluation.figures import Columns
 from lvmcore.evaluation.judgement import judge, unknown_figures
@@ -82,6 +83,7 @@ class Evaluator:
         self.windows = evaluation_windows(
             corpus, settings.splits, settings.context, settings.max_windows, self.protocol
         )
+        self.keys = {split: ContentKeys(corpus, split, self.protocol.seed) for split in self.windows}
         self.total = sum(map(len, self.windows.values()))
         self.cheats = {registry.key(found) for found in yardsticks(registry) if is_cheat(found)}
         self.notes = self._notes()
@@ -128,8 +130,8 @@ class Evaluator:
                 predictor,
                 found,
                 self.checks,
+                keys=self.keys[split],
                 filter=self.filter,
-                seed=self.protocol.seed,
                 first=None if self.protocol.spread else self.settings.max_windows,
                 batch_size=self.settings.batch_size,
                 progress=tell,
@@ -244,7 +246,7 @@ class Evaluator:
     def _notes(self) -> list[str]:
         said = [f"{s} holds no window and was not evaluated" for s in self.settings.splits if s not in self.windows]
         for split, found in self.windows.items():
-            articles = len(np.unique(self.corpus.article_of[found.targets].numpy()))
+            articles = len(np.unique(found.articles.numpy()))
             if articles < FEW and self.protocol.resamples:
                 said.append(few_articles(split, articles, self.protocol.level))
         failed = [plugin for plugin in self.registry.plugins.failed if "lvm_checks" in plugin.hooks]
@@ -270,6 +272,6 @@ def save_columns(path: Path, evaluation: Evaluation) -> None:
     for split, found in evaluation.columns.items():
         windows: Windows = evaluation.windows[split]
         flat |= {f"{split}/{name}": column for name, column in found.items()}
-        flat[f"{split}/row"] = windows.targets.numpy()
-        flat[f"{split}/article"] = windows.corpus.article_of[windows.targets].numpy()
+        flat[f"{split}/row"] = windows.targets[:].numpy()
+        flat[f"{split}/article"] = windows.articles.numpy()
     write_whole(path, safetensors.numpy.save(flat, metadata={"lvm": '{"schema": 1, "kind": "windows"}'}))

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from lvmcore.data.corpus import Corpus
+from lvmcore.data.indices import parts
 from lvmcore.data.windows import SPLITS, Windows
 from lvmcore.evaluation.checks import Check
 from lvmcore.evaluation.chunk import Chunk, Predict
@@ -60,10 +61,13 @@ def _spread(windows: Windows, limit: int) -> Windows:
 
 def _first(windows: Windows, limit: int, ahead: int) -> Windows:
     """So many windows that every test finds the limit among them; `ahead` is how far behind a target it reads."""
-    furthest = windows.targets + ahead
-    whole = furthest < windows.corpus.starts[windows.corpus.article_of[windows.targets] + 1]
-    enough = int(torch.searchsorted(whole.cumsum(0), limit)) + 1
-    return attrs.evolve(windows, targets=windows.targets[:enough])
+    corpus, whole, seen = windows.corpus, 0, 0
+    for targets in parts(windows.targets, BATCH):
+        counted = whole + (targets + ahead < corpus.starts[corpus.article_of[targets] + 1]).cumsum(0)
+        if (whole := int(counted[-1])) >= limit:
+            return attrs.evolve(windows, targets=windows.targets[: seen + int(torch.searchsorted(counted, limit)) + 1])
+        seen += len(targets)
+    return windows
 
 
 def _first_measured(columns: Columns, checks: Iterable[Check], limit: int) -> Columns:
@@ -85,8 +89,8 @@ def columns_of(
     windows: Windows,
     checks: Sequence[Check],
     *,
+    keys: ContentKeys | None = None,
     filter: Predict | None = None,
-    seed: int = 0,
     first: int | None = None,
     batch_size: int = BATCH,
     progress: Callable[[int], None] = lambda windows: None,
@@ -94,11 +98,12 @@ def columns_of(
     """Run tests over all windows of a split. Memory grows by the columns alone, not by the vectors.
 
     Args:
+        keys: of the split, where several predictors share them.
         filter: what gain and direction are measured against.
         first: keep of each test the values of so many windows that it could measure, the first ones.
         progress: told the number of windows after each batch.
     """
-    keys = ContentKeys(windows.corpus, windows.split, seed)
+    keys = keys or ContentKeys(windows.corpus, windows.split)
     tests = [check.begin() for check in checks]
     columns: Columns = {}
     done = 0
@@ -129,7 +134,7 @@ def statistics_of(
     """The columns' means, article by article."""
     lengths = windows.corpus.starts.diff()[windows.corpus.splits == SPLITS.index(windows.split)]
     too_short = tuple(lengths[lengths <= windows.context].tolist())
-    articles = windows.corpus.article_of[windows.targets].numpy()
+    articles = windows.articles.numpy()
     return Statistics(columns, articles, resamples, seed, too_short, level)
 
 

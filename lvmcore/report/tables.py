@@ -17,6 +17,7 @@ from rich.table import Table
 from rich.text import Text
 
 from lvmcore.evaluation.figures import NONE
+from lvmcore.plain import clean
 
 LEAST = 26
 """Columns that a text needs to be read; below that it had better stand elsewhere."""
@@ -26,12 +27,12 @@ UNBOUNDED = 10_000
 
 def fact(label: str, said: str) -> Text:
     """A line of a heading: what it is about, and what it says."""
-    return Text.assemble((f"{label:>9}", "bold"), "  ", said)
+    return Text.assemble((f"{label:>9}", "bold"), "  ", clean(said))
 
 
 def note(said: str) -> Text:
     """What one may not have meant, or should be careful about."""
-    return Text.assemble(("note:", "yellow"), f" {said}")
+    return Text.assemble(("note:", "yellow"), f" {clean(said)}")
 
 
 def new_table(title: str | None = None) -> Table:

@@ -10,6 +10,32 @@ from torch import Tensor
 
 from lvmcore.training.objective import Value
 
+_PACKED = 4096
+
+
+class Series:
+    """A number a step, kept as tensors so that no step waits for them; of many steps a few bytes each remain."""
+
+    def __init__(self) -> None:
+        self._packed: list[Tensor] = []
+        self._new: list[Tensor] = []
+
+    @classmethod
+    def of(cls, values: Tensor) -> Self:
+        """Those of the steps that are done (steps,)."""
+        series = cls()
+        series._packed = [values]
+        return series
+
+    def append(self, value: Tensor) -> None:
+        self._new.append(value.detach())
+        if len(self._new) == _PACKED:
+            self._packed, self._new = [*self._packed, torch.stack(self._new)], []
+
+    def all(self) -> Tensor:
+        """(steps,)"""
+        return torch.cat([*self._packed, *([torch.stack(self._new)] if self._new else [])])
+
 
 class EpochRecord:
     """Gathers what happens in an epoch. Sums stay tensors until the end, so that no step waits for them."""
@@ -24,17 +50,22 @@ class EpochRecord:
         """Why it ended at a step, where it did."""
         self.steps = 0
         self._windows = 0
-        self._terms: dict[str, list[tuple[Tensor, Tensor, int]]] = defaultdict(list)
+        self._terms: dict[str, tuple[Series, Series]] = defaultdict(lambda: (Series(), Series()))
+        """Raw and weighted, by label."""
+        self._counts: dict[str, list[int]] = defaultdict(list)
+        """Windows of the steps that have a term."""
         self._strengths: dict[str, float] = {}
-        self._norms: list[Tensor] = []
+        self._norms = Series()
         self._gradients: dict[str, list[float]] = defaultdict(list)
         self._events: list[str] = []
 
     def step(self, values: dict[str, Value], norm: Tensor, windows: int) -> None:
         for label, value in values.items():
-            self._terms[label].append((value.raw.detach(), value.weighted.detach(), windows))
+            for series, number in zip(self._terms[label], (value.raw, value.weighted), strict=True):
+                series.append(number)
+            self._counts[label].append(windows)
             self._strengths[label] = value.strength
-        self._norms.append(norm.detach())
+        self._norms.append(norm)
         self.steps += 1
         self._windows += windows
 
@@ -50,11 +81,8 @@ class EpochRecord:
         """The record: means over the windows of the epoch, gradient norms over the probed steps."""
         terms = {}
         for label, seen in self._terms.items():
-            counts = torch.tensor([count for _, _, count in seen], dtype=torch.float64)
-            raw, weighted = (
-                float((torch.stack([part[i] for part in seen]).double().cpu() * counts).sum() / counts.sum())  # pyright: ignore
-                for i in (0, 1)
-            )
+            counts = torch.tensor(self._counts[label], dtype=torch.float64)
+            raw, weighted = (float((part.all().double().cpu() * counts).sum() / counts.sum()) for part in seen)
             probed = self._gradients.get(label, [])
             terms[label] = {
                 "strength": self._strengths[label],
@@ -71,7 +99,7 @@ class EpochRecord:
             "loss": sum(term["weighted"] for term in terms.values()),
             "terms": terms,
             "inputs": self.inputs,
-            "gradient_norm": float(torch.stack(self._norms).mean()),
+            "gradient_norm": float(self._norms.all().mean()),
             **validation,
             "best": False,
             "seconds": round(seconds, 3),
@@ -80,26 +108,21 @@ class EpochRecord:
         }
 
     def state_dict(self) -> dict[str, Any]:
-        """The epoch so far; of every term the values of all steps as one tensor."""
-        terms = {
-            label: {
-                "raw": torch.stack([raw for raw, _, _ in seen]),
-                "weighted": torch.stack([weighted for _, weighted, _ in seen]),
-                "windows": [count for _, _, count in seen],
-            }
-            for label, seen in self._terms.items()
-        }
-        held = {name: value for name, value in vars(self).items() if name not in ("_terms", "_norms", "_gradients")}
-        norms = torch.stack(self._norms) if self._norms else None
-        return {**held, "_terms": terms, "_norms": norms, "_gradients": dict(self._gradients)}
+        """The epoch so far; of every series the numbers of all steps as one tensor."""
+        held = dict(vars(self))
+        held["_terms"] = {label: [series.all() for series in seen] for label, seen in self._terms.items()}
+        held["_counts"], held["_gradients"] = dict(self._counts), dict(self._gradients)
+        return {**held, "_norms": self._norms.all()}
 
     @classmethod
     def of(cls, state: dict[str, Any]) -> Self:
         """The record whose state it is, to be gone on with."""
         record = cls(state["epoch"], state["stage"], state["lr"])
+        terms = record._terms
         vars(record).update(state)
-        record._terms, record._gradients = defaultdict(list), defaultdict(list, state["_gradients"])
-        for label, seen in state["_terms"].items():
-            record._terms[label] = list(zip(seen["raw"], seen["weighted"], seen["windows"], strict=True))
-        record._norms = [] if state["_norms"] is None else list(state["_norms"])
+        for label, (raw, weighted) in state["_terms"].items():
+            terms[label] = Series.of(raw), Series.of(weighted)
+        record._terms, record._norms = terms, Series.of(state["_norms"])
+        record._counts = defaultdict(list, state["_counts"])
+        record._gradients = defaultdict(list, state["_gradients"])
         return record

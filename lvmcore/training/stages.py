@@ -7,16 +7,16 @@ from typing import Any
 
 import attrs
 import torch
-from torch import Tensor
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler, ReduceLROnPlateau
 
+from lvmcore.data.indices import Indices
 from lvmcore.data.windows import Windows
 from lvmcore.training.objective import Objective
 from lvmcore.training.validation import ResolvedStage
 from lvmcore.variants.variant import SettledStage
 
-Sampler = Callable[[int, torch.Generator], Tensor]
+Sampler = Callable[[int, torch.Generator], Indices]
 """(epoch, generator) → the windows of the epoch in training order (W',)."""
 
 

@@ -13,6 +13,7 @@ from torch.optim import Optimizer
 
 from lvmcore.checkpoint import model_bytes
 from lvmcore.data.corpus import Corpus
+from lvmcore.data.indices import Indices
 from lvmcore.data.windows import Batch
 from lvmcore.device import autocast
 from lvmcore.errors import MachineError
@@ -158,13 +159,14 @@ class Trainer:
         self.model.train()
         self.model.set_epoch(self.epoch)
         record.inputs = self.model.strengths
-        order = self.prepared.sampler(self.epoch, generator_of(self.conditions.seed, self.epoch))
-        batches = order.split(self.prepared.stage.batch_size)
-        probes = {round(i * len(batches) / PROBES) for i in range(PROBES)}
-        for number in range(record.steps, len(batches)):
-            batch = self.train_windows.take(batches[number])
+        order, size = self._order(), self.prepared.stage.batch_size
+        steps = -(-len(order) // size)
+        probes = {round(i * steps / PROBES) for i in range(PROBES)}
+        for number in range(record.steps, steps):
+            index = order[number * size : (number + 1) * size]
+            batch = self.train_windows.take(index)
             values, norm = self._step(batch, record if number in probes else None)
-            record.step(values, norm, len(batches[number]))
+            record.step(values, norm, len(index))
             sound = bool(norm.isfinite())
             self.course.step(sound)
             if not sound:
@@ -172,7 +174,7 @@ class Trainer:
                 break
             terms = {label: value.weighted.detach() for label, value in values.items()}
             self.tell("lvm_step_finished", run=self.run, step=number + 1, terms=terms)
-            if self.saving.due() and number + 1 < len(batches):  # else the epoch's end is near
+            if self.saving.due() and number + 1 < steps:  # else the epoch's end is near
                 record.seconds = time.perf_counter() - began
                 if said := self._save():
                     record.event(said)
@@ -182,6 +184,10 @@ class Trainer:
         if said := self.course.end_epoch(validation["val_loss"]):
             record.event(said)
         return record.document(validation, time.perf_counter() - began)
+
+    def _order(self) -> Indices:
+        """The windows of the epoch in training order."""
+        return self.prepared.sampler(self.epoch, generator_of(self.conditions.seed, self.epoch))
 
     def _values(self, batch: Batch) -> dict[str, Value]:
         """Forward, and what the terms say of it."""

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
+from lvm_corpora.bundled import bundled
 from lvmcore import Corpus, component
 
 
@@ -15,4 +14,4 @@ class Wiki:
     """
 
     def build(self) -> Corpus:
-        return Corpus.open(Path(__file__).parent / "bundled" / "wiki.safetensors")
+        return bundled("wiki")

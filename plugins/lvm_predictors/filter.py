@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import ClassVar
 
+import attrs
 import torch
+from attrs.validators import ge
 from torch import Tensor
 
-from lvmcore import Corpus, component
+from lvmcore import Corpus, component, option
 
 BATCH = 4096
 
@@ -24,19 +26,25 @@ class Filter:
     fit: ClassVar[bool] = True
     directionless: ClassVar[bool] = True
 
+    windows: int = option(default=200_000, help="at most so many training windows, evenly spaced", validator=ge(1))
+
     def build(self, corpus: Corpus, context: int) -> Callable[[Tensor], Tensor]:
-        weights, mean = fit(corpus, context)
+        weights, mean = fit(corpus, context, self.windows)
         return lambda rows: (rows * weights[:-1, None].to(rows.dtype)).sum(1) + (weights[-1] * mean).to(rows.dtype)
 
 
-def fit(corpus: Corpus, context: int) -> tuple[Tensor, Tensor]:
+def fit(corpus: Corpus, context: int, limit: int) -> tuple[Tensor, Tensor]:
     """The C + 1 scalars, and the mean vector (D,) of the training rows; both float64.
+
+    Args:
+        limit: at most so many windows and rows, evenly spaced.
 
     Raises:
         LvmError: where no training article is long enough.
     """
     windows = corpus.windows("train", context).require("the filter to be fit on")
-    mean = mean_row(corpus)
+    windows = attrs.evolve(windows, targets=windows.targets[:: -(-len(windows) // limit)])
+    mean = mean_row(corpus, limit)
     gram, right = torch.zeros(context + 1, context + 1).double(), torch.zeros(context + 1).double()
     for batch in windows.batches(BATCH):
         features = torch.cat([batch.context.double(), mean.expand(len(batch.targets), 1, -1)], 1)  # (B, C + 1, D)
@@ -46,9 +54,10 @@ def fit(corpus: Corpus, context: int) -> tuple[Tensor, Tensor]:
     return torch.linalg.lstsq(gram, right[:, None], driver="gelsd").solution.squeeze(1), mean
 
 
-def mean_row(corpus: Corpus) -> Tensor:
+def mean_row(corpus: Corpus, limit: int) -> Tensor:
     """The mean of the unit rows of the training articles (D,) float64."""
-    rows = (corpus.splits == 0)[corpus.article_of].nonzero().squeeze(1)
+    every = corpus.rows_of("train")
+    rows = every[:: -(-len(every) // limit)]
     total = torch.zeros(corpus.dim).double()
     for part in rows.split(BATCH):
         total += corpus.rows(part).double().sum(0)

@@ -82,7 +82,7 @@ class Retrieve(Retrieval):
                     above = (similarities > own[windows, None]).sum(1)
                     # one that is no direction would stand first in that tool: nothing is above it
                     ranks[windows] = torch.where(pointing(predictions), 1.0 + above, end - start)
-                    alike = chunk.keys.alike[start:end]
+                    alike = chunk.keys.alike(torch.arange(start, end))
                     copies[windows] = (alike == alike[batch.targets[windows] - start, None]).sum(1) - 1.0
             there = ~ranks.isnan()
             return {

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import torch
-from torch import Generator, Tensor
+from torch import Generator
 
-from lvmcore import LvmError, Windows, component, option
+from lvmcore import Chosen, Indices, LvmError, Windows, component, option, shuffled
 
 
 @component
@@ -24,7 +24,7 @@ class Advantage:
         if self.most is not None and self.most < self.least:
             raise ValueError(f"most={self.most} lies below least={self.least}")
 
-    def build(self, windows: Windows) -> Callable[[int, Generator], Tensor]:
+    def build(self, windows: Windows) -> Callable[[int, Generator], Indices]:
         scores = []
         for batch in windows.batches(4096):
             likeness = (batch.context * batch.target[:, None]).sum(-1)  # (B, C)
@@ -38,4 +38,4 @@ class Advantage:
                 where=f"sampler 'advantage:{self.least}'",
                 expected="thresholds that some window meets",
             )
-        return lambda epoch, generator: kept[torch.randperm(len(kept), generator=generator)]
+        return lambda epoch, generator: Chosen(kept, shuffled(len(kept), generator))

@@ -6,9 +6,9 @@ from collections.abc import Callable
 
 import torch
 from attrs.validators import and_, gt, le
-from torch import Generator, Tensor
+from torch import Generator
 
-from lvmcore import Windows, component, option
+from lvmcore import Chosen, Indices, Windows, component, option, shuffled
 
 
 @component
@@ -20,7 +20,7 @@ class Forward:
 
     fraction: float = option(default=0.3, help="share of the windows to keep", validator=and_(gt(0), le(1)))
 
-    def build(self, windows: Windows) -> Callable[[int, Generator], Tensor]:
+    def build(self, windows: Windows) -> Callable[[int, Generator], Indices]:
         distinct = torch.cat([1 - (b.target * b.context[:, -1]).sum(-1) for b in windows.batches(4096)])
         kept = distinct.topk(max(1, round(self.fraction * len(windows)))).indices.sort().values
-        return lambda epoch, generator: kept[torch.randperm(len(kept), generator=generator)]
+        return lambda epoch, generator: Chosen(kept, shuffled(len(kept), generator))

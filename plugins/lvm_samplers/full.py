@@ -4,15 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-import torch
-from torch import Generator, Tensor
+from torch import Generator
 
-from lvmcore import Windows, component
+from lvmcore import Indices, Windows, component, shuffled
 
 
 @component
 class Full:
     """Every window once an epoch, in random order."""
 
-    def build(self, windows: Windows) -> Callable[[int, Generator], Tensor]:
-        return lambda epoch, generator: torch.randperm(len(windows), generator=generator)
+    def build(self, windows: Windows) -> Callable[[int, Generator], Indices]:
+        return lambda epoch, generator: shuffled(len(windows), generator)

@@ -9,7 +9,7 @@ import torch
 from attrs.validators import and_, gt, le
 from torch import Generator, Tensor
 
-from lvmcore import Windows, component, option
+from lvmcore import Chosen, Indices, Windows, component, option, shuffled
 
 
 @component
@@ -24,7 +24,7 @@ class Weighted:
     weight: float = option(default=0.25, help="weight of the windows under the threshold", validator=and_(gt(0), le(1)))
     threshold: float = option(default=0.03, help="Δ under which a window counts less")
 
-    def build(self, windows: Windows) -> Callable[[int, Generator], Tensor]:
+    def build(self, windows: Windows) -> Callable[[int, Generator], Indices]:
         def forwardness(target: Tensor, context: Tensor) -> Tensor:
             return (context[:, -1] * (target - context[:, -2])).sum(-1)  # (B,)
 
@@ -32,9 +32,9 @@ class Weighted:
         lesser, others = low.nonzero()[:, 0], (~low).nonzero()[:, 0]
         count = math.ceil(self.weight * len(lesser))  # the same each epoch, so that a schedule knows its steps
 
-        def order(epoch: int, generator: Generator) -> Tensor:
-            drawn = lesser[torch.randperm(len(lesser), generator=generator)[:count]]
+        def order(epoch: int, generator: Generator) -> Indices:
+            drawn = lesser[shuffled(len(lesser), generator)[:count]]
             taken = torch.cat([others, drawn])
-            return taken[torch.randperm(len(taken), generator=generator)]
+            return Chosen(taken, shuffled(len(taken), generator))
 
         return order

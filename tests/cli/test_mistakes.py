@@ -61,7 +61,7 @@ from conftest import TOY, Lvm, MakeCorpus
         (("show", "transfromer"), "did you mean 'transformer'"),
         (("compare", "--format", "tabel"), "did you mean 'table'"),
         (("data", "import", "none.npz"), "no such file"),
-        (("data", "import", "SMALL", "-o", "new.safetensors"), "the file is no NPZ"),
+        (("data", "import", "SMALL", "-o", "new.safetensors"), "that is a corpus already"),
         (("compare", "nope"), "there is no run 'nope'"),
         (("show", "latest"), "there is no run 'latest'"),
     ],

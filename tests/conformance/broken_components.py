@@ -3,15 +3,28 @@
 from __future__ import annotations
 
 import random
+import re
 from pathlib import Path
 from types import SimpleNamespace
 from typing import ClassVar
 
+import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import nn
 
-from lvmcore import Corpus, CorpusInfo, Figure, OffsetSweep, Protocol, component, hookimpl, option
+from lvmcore import (
+    Article,
+    Corpus,
+    CorpusInfo,
+    EncoderFacts,
+    Figure,
+    OffsetSweep,
+    Protocol,
+    component,
+    hookimpl,
+    option,
+)
 
 BREAKS: dict[tuple[str, str], type] = {}
 """(kind, promise) → the component that breaks it."""
@@ -224,6 +237,17 @@ def sampler(promise: str, function):
     return breaks("sampler", promise)(Faulty)
 
 
+class Restless:
+    """An order that is drawn anew by every look at it."""
+
+    def __len__(self):
+        return 20
+
+    def __getitem__(self, index):
+        return torch.tensor([random.SystemRandom().randrange(50) for _ in range(20)])[index]
+
+
+sampler("any_part_is_that_of_the_whole", lambda windows, epoch, generator: Restless())
 sampler("indices_are_windows", lambda windows, epoch, generator: torch.arange(len(windows) + 1))
 sampler(
     "same_seed_and_epoch_give_the_same_windows",
@@ -398,6 +422,107 @@ report("shows_every_comparison", lambda comparison: f"{max(row.parameters for ro
 report("names_every_model", lambda comparison: "a table\n" * len(comparison.rows))
 
 
+# -- encoders
+
+
+def encoder(promise: str, encode=None, build=None, **members):
+    """A sound encoder with one fault, in what it says, in what it gives, or in its making."""
+
+    class Encoding:
+        dim, truncated = 12, 0
+        facts = EncoderFacts("broken", "1", "")
+
+        def tokenizer(self, text):
+            return [word.span() for word in re.finditer(r"\w+|[^\w\s]", text)]
+
+        def encode(self, texts):
+            return encode(sound(texts)) if encode else sound(texts)
+
+    def sound(texts):
+        rows = np.full((len(texts), 12), 0.5, np.float32)
+        for row, text in zip(rows, texts, strict=True):
+            for word in text.encode("utf-8", "replace").split():
+                row[sum(word) % 12] += 1
+        return rows
+
+    for name, value in members.items():
+        setattr(Encoding, name, value)
+
+    class Faulty:
+        def build(self, device, precision):
+            return build(Encoding()) if build else Encoding()
+
+    return breaks("encoder", promise)(Faulty)
+
+
+def noisy(encoding):
+    noise = random.SystemRandom().random()
+    encode = encoding.encode
+    encoding.encode = lambda texts: encode(texts) + np.float32(noise)
+    return encoding
+
+
+encoder("gives_a_row_a_text", lambda rows: rows.astype(np.float64))
+encoder("a_text_has_its_row_in_any_company", lambda rows: rows - rows.mean(0))
+encoder("is_built_alike_each_time", build=noisy)
+encoder("texts_that_say_the_same_are_near", np.ones_like)
+encoder("says_which_it_is", facts=EncoderFacts("broken", "1", "md5:1234"))
+encoder("tokens_are_spans_of_the_text", tokenizer=lambda self, text: [(0, len(text) + 1)])
+encoder("counts_what_it_cuts", truncated=property(lambda self: random.SystemRandom().random()))
+
+
+# -- readers
+
+
+def reader(promise: str, read=None, **also):
+    """A reader of lines with one fault, in what it declares or in how it reads."""
+
+    def build(self):
+        return read or (lambda source: iter([Article(source.name, source.lines())]))
+
+    held = {"suffixes": (".a",), "example": staticmethod(lambda: b"a text\n"), "build": build, **also}
+    breaks("reader", promise)(type(promise, (), held))
+
+
+def unfinished(source):
+    """Articles that end where the one before was left."""
+    lines = source.lines()
+    yield Article("first", lines)
+    for i in range(sum(1 for _ in lines)):
+        yield Article(str(i), iter(["text"]))
+
+
+reader("says_which_suffixes_it_reads", suffixes=("a", ".gz"))
+reader("reads_its_example", example=staticmethod(lambda: b"\n"))
+reader("reads_alike_each_time", unfinished)
+reader("anything_is_articles_or_an_error", lambda source: iter([Article("a", [source.open().read().decode()])]))
+reader("an_empty_file_gives_no_text", lambda source: iter([Article("a", iter(["text"]))]))
+
+# -- chunkers
+
+
+def chunker(promise: str, chunks):
+    def build(self, tokenizer):
+        return chunks
+
+    breaks("chunker", promise)(type(promise, (), {"build": build}))
+
+
+SEEN: list[str] = []
+
+
+def remembering(paragraphs):
+    SEEN.extend(paragraphs)
+    return iter(SEEN[:])
+
+
+chunker("chunks_are_texts", lambda paragraphs: (f"{text} " for text in paragraphs))
+chunker("chunks_are_of_the_text", lambda paragraphs: (text.lower() for text in paragraphs))
+chunker("parts_make_no_difference", lambda paragraphs: (text.strip() for text in paragraphs))
+chunker("same_text_gives_the_same_chunks", remembering)
+chunker("chunks_come_as_a_stream", lambda paragraphs: iter(["".join(paragraphs)]))
+
+
 def pairs(kind: str):
     own = [(promise, cls) for (of, promise), cls in BREAKS.items() if of == kind]
     return [("mse" if promise == "name_is_its_own" else promise, cls) for promise, cls in own]
@@ -436,6 +561,21 @@ def lvm_predictors():
 @hookimpl
 def lvm_corpora():
     return pairs("corpus")
+
+
+@hookimpl
+def lvm_encoders():
+    return pairs("encoder")
+
+
+@hookimpl
+def lvm_readers():
+    return pairs("reader")
+
+
+@hookimpl
+def lvm_chunkers():
+    return pairs("chunker")
 
 
 @hookimpl

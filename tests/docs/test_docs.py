@@ -89,9 +89,9 @@ def cut(corpus: Corpus, articles: int = 8, rows: int = 25, channels: int = 64) -
     """The first rows of the first articles of each split, and the first channels of the rows."""
     kept = [i for split in range(3) for i in (corpus.splits == split).nonzero().flatten().tolist()[:articles]]
     parts = [
-        corpus.vectors[start : min(end, start + rows), :channels]
+        corpus.vectors[start : min(end, start + rows)][:, :channels]
         for i in kept
-        for start, end in [corpus.starts[i : i + 2]]
+        for start, end in [corpus.starts[i : i + 2].tolist()]
     ]
     starts = torch.tensor([0, *map(len, parts)]).cumsum(0)
     return Corpus(torch.cat(parts), starts, corpus.splits[kept], CorpusInfo(name=corpus.info.name))

@@ -45,7 +45,7 @@ class Retrieval:
             batch, starts = chunk.batch, chunk.batch.corpus.starts
             articles = batch.articles.unique()
             rows = torch.cat([torch.arange(*starts[article : article + 2].tolist()) for article in articles.tolist()])
-            alike = chunk.keys.alike[rows]
+            alike = chunk.keys.alike(rows)
             targets = torch.searchsorted(rows, batch.targets)[:, None]  # (B, 1), places among rows
             similarities = _similarities(chunk.prediction, batch.corpus, alike)
             own = similarities.gather(1, targets)

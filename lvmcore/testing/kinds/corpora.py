@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from functools import cache
 
-from lvmcore.data.corpus import Corpus, digest_of
+from lvmcore.data.corpus import Corpus
 from lvmcore.data.windows import SPLITS
 from lvmcore.testing.material import CONTEXT
 from lvmcore.testing.promises import Subject, expect, promise
@@ -48,6 +48,6 @@ def is_built_alike_each_time(subject: Subject) -> None:
     """Built twice it holds the same, and the digest in its header is that of what it holds."""
     one = built(subject.component)
     two = getattr(subject.component, "toy", subject.component)().build()
-    held = digest_of(one.vectors.numpy(), one.starts.numpy(), one.splits.numpy())
+    held = one.verify()
     expect(one.digest == held, f"the digest is {one.digest}, that of the contents {held}")
     expect(two.digest == held, "two builds differ")

@@ -8,6 +8,7 @@ from typing import Any
 import torch
 from torch import Generator, Tensor
 
+from lvmcore.data.indices import Indices, parts
 from lvmcore.data.windows import Windows
 from lvmcore.testing.material import CONTEXT, corpus
 from lvmcore.testing.promises import Subject, expect, promise
@@ -19,17 +20,18 @@ def train_windows(articles: int = 12) -> Windows:
     return corpus(articles).windows("train", CONTEXT)
 
 
-def drawn(sampler: Callable[[int, Generator], Tensor], epoch: int, seed: int = 0) -> Tensor:
-    return sampler(epoch, Generator().manual_seed(seed))
+def drawn(sampler: Callable[[int, Generator], Indices], epoch: int, seed: int = 0) -> Tensor:
+    """The whole order of an epoch."""
+    return sampler(epoch, Generator().manual_seed(seed))[:]
 
 
-def built(made: Any) -> Callable[[int, Generator], Tensor]:
+def built(made: Any) -> Callable[[int, Generator], Indices]:
     return made.build(train_windows())
 
 
 @promise("sampler")
 def indices_are_windows(subject: Subject) -> None:
-    """Every epoch it gives indices of windows: a flat int64 tensor, not empty, all in range."""
+    """Every epoch it gives indices of windows, `[a:b]` of them a flat int64 tensor: not empty, all in range."""
     for text, made in subject.settings():
         for windows in (train_windows(), train_windows(1)):
             sampler = made.build(windows)
@@ -42,6 +44,16 @@ def indices_are_windows(subject: Subject) -> None:
                 expect(len(given), f"it gave no window of {len(windows)} at epoch {epoch}{text}")
                 inside = bool(((given >= 0) & (given < len(windows))).all())
                 expect(inside, f"indices from {given.min()} to {given.max()} of {len(windows)} windows{text}")
+
+
+@promise("sampler")
+def any_part_is_that_of_the_whole(subject: Subject) -> None:
+    """It has a length, and its parts in turn are the whole: an order may be computed as its windows are asked for."""
+    for text, made in subject.settings():
+        order, whole = built(made)(1, Generator().manual_seed(0)), drawn(built(made), 1)
+        expect(len(order) == len(whole), f"it says that it has {len(order)} windows and gives {len(whole)}{text}")
+        for size in (1, 7):
+            expect(torch.equal(torch.cat(list(parts(order, size))), whole), f"parts of {size} are not the whole{text}")
 
 
 @promise("sampler")

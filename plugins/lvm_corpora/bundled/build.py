@@ -28,7 +28,9 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from lvmcore.data.corpus import Corpus, CorpusInfo, digest_of, save_corpus
+from lvmcore.data.corpus import Corpus, CorpusInfo
+from lvmcore.data.store.contents import digest_of
+from lvmcore.data.store.writing import save_corpus
 from lvmcore.data.windows import SPLITS
 
 HERE = Path(__file__).resolve().parent
@@ -237,7 +239,7 @@ def main() -> int:
             build(name, path)
             continue
         held = Corpus.open(path)
-        there = digest_of(held.vectors.numpy(), held.starts.numpy(), held.splits.numpy())
+        there = digest_of(held.vectors, held.starts.numpy(), held.splits.numpy())
         with tempfile.TemporaryDirectory() as folder:
             same = build(name, Path(folder) / path.name) == there == held.info.digest
         print(f"{name}: {'the same digest' if same else f'ANOTHER DIGEST, the file has {there}'}")

@@ -113,12 +113,14 @@ def batched(
     **options: Any,
 ) -> tuple[dict[str, Any], dict[str, Columns]]:
     """lvmcore's figures as plain numbers, and its columns."""
-    limit = options.pop("limit", None)
+    limit, seed = options.pop("limit", None), options.pop("seed", 0)
     windows = evaluation_windows(corpus, HELD_OUT, CONTEXT, limit, protocol.protocol)
     first = None if protocol.protocol.spread else limit
     checks = checks_of(protocol.protocol, REGISTRY, CONTEXT)
     columns = {
-        split: columns_of(predictor, found, checks, filter=filter, first=first, **options)
+        split: columns_of(
+            predictor, found, checks, keys=ContentKeys(corpus, split, seed), filter=filter, first=first, **options
+        )
         for split, found in windows.items()
     }
     statistics = {split: statistics_of(found, windows[split]) for split, found in columns.items()}

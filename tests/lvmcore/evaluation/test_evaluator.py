@@ -15,7 +15,6 @@ from safetensors.numpy import load_file, save_file
 
 from lvmcore.data.corpus import Corpus
 from lvmcore.data.open import open_corpus
-from lvmcore.evaluation.cache import cache_folder
 from lvmcore.evaluation.checks import checks_of
 from lvmcore.evaluation.content import ContentKeys
 from lvmcore.evaluation.evaluator import Evaluator
@@ -26,6 +25,7 @@ from lvmcore.evaluation.predictors import yardstick
 from lvmcore.evaluation.protocols import protocol_of
 from lvmcore.evaluation.settings import Settings
 from lvmcore.evaluation.statistics import Statistics
+from lvmcore.files import cache_folder
 from lvmcore.registry import Registry
 from lvmcore.variants.catalogue import Catalogue
 
@@ -49,7 +49,7 @@ def test_every_figure_is_that_of_a_loop_over_windows(corpus: Corpus, registry: R
     document = figures(evaluator.evaluate(Predictor("linear", linear)).document["splits"]["val"])
     rows = corpus.rows(torch.arange(len(corpus))).double().numpy()
     sweep, ranks, spoilt, rolls, cosines = [], [], [], [], []
-    for target in corpus.windows("val").targets.tolist():
+    for target in corpus.windows("val").targets[:].tolist():
         article = int(corpus.article_of[target])
         start, end = int(corpus.starts[article]), int(corpus.starts[article + 1])
         context, truth = rows[target - 5 : target], rows[target]

@@ -1,0 +1,1 @@
+"""Files of text: found, unpacked within bounds, decoded, and read as articles."""

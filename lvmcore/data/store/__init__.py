@@ -1,0 +1,1 @@
+"""A corpus on the disk: written as a stream, opened without reading a row, in one file or in several."""

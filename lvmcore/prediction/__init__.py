@@ -1,0 +1,1 @@
+"""What a model says of a text: the chunks of a corpus that are nearest to what it predicts."""
