@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from typing import Any
 
 FRACTION, DROP = 0.9, 0.02
+LEAST = 0.1
+"""The share of the gradient that a term must have to be to blame."""
 ROLLBACKS = 3
 """How often a run goes back to its best weights before it gives up."""
 
@@ -80,14 +82,17 @@ class Remedy:
 
 
 def to_blame(terms: Mapping[str, Mapping[str, Any]]) -> tuple[str, float]:
-    """The term that pulls the hardest, by its share of the sum of the terms' gradient norms, or that is not finite.
+    """The term that pulls the hardest beside the first, which is what the run is for, and its share of the gradient.
 
-    No term, where that is the first, which is what the run is for.
+    The share is of the sum of the terms' gradient norms; of a term that is not finite it is all. No term, where none
+    has as much as `LEAST`, or where the first is itself not finite.
     """
     norms = {label: term["gradient"] if math.isfinite(term["raw"]) else math.inf for label, term in terms.items()}
     norms = {label: norm if norm is not None and norm == norm else math.inf for label, norm in norms.items()}
-    guilty = max(norms, key=lambda label: norms[label])  # of several that are not finite the first
-    if guilty == next(iter(norms)):
+    first, *others = norms
+    if not others or not math.isfinite(norms[first]):
         return "", 0.0
+    guilty = max(others, key=lambda label: norms[label])
     total = sum(norms.values())
-    return guilty, norms[guilty] / total if math.isfinite(total) else 1.0
+    share = norms[guilty] / total if math.isfinite(total) else 1.0
+    return (guilty, share) if share >= LEAST else ("", 0.0)

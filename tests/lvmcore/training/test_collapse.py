@@ -148,7 +148,8 @@ def test_a_collapse_before_any_best_epoch_goes_on_from_where_it_is(
     ("terms", "guilty"),
     [
         ({"mse": 1.0}, ("", 0.0)),
-        ({"mse": 8.0, "dir": 2.0}, ("", 0.0)),
+        ({"mse": 8.0, "dir": 2.0}, ("dir", 0.2)),
+        ({"mse": 9.0, "dir": 0.9, "ac": 0.1}, ("", 0.0)),
         ({"mse": 2.0, "dir": 8.0}, ("dir", 0.8)),
         ({"mse": 1.0, "dir": 2.0, "ac": 5.0}, ("ac", 5 / 8)),
         ({"mse": 1.0, "dir": math.inf, "ac": 5.0}, ("dir", 1.0)),
