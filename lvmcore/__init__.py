@@ -30,7 +30,6 @@ if TYPE_CHECKING:
     from lvmcore.evaluation.fivecat.retrieval import Retrieval
     from lvmcore.evaluation.fivecat.rollout import Rollout
     from lvmcore.evaluation.protocols import Protocol
-    from lvmcore.extras import needs
     from lvmcore.files import cache_folder
     from lvmcore.hookspecs import hookimpl
     from lvmcore.model import Shape
@@ -38,6 +37,7 @@ if TYPE_CHECKING:
     from lvmcore.report.columns import Column
     from lvmcore.report.comparison import Comparison, Row
     from lvmcore.report.details import Details, Target
+    from lvmcore.requirements import needs
     from lvmcore.runs.run import Run
     from lvmcore.toolkit import Lab, load
     from lvmcore.training.step import Step
@@ -68,7 +68,7 @@ _HOMES = {
     "LvmError": "errors",
     "MachineError": "errors",
     "cache_folder": "files",
-    "needs": "extras",
+    "needs": "requirements",
     "Lab": "toolkit",
     "load": "toolkit",
     "Run": "runs.run",

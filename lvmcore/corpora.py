@@ -20,7 +20,6 @@ from lvmcore.data.gather import called, gather, guard, name_of, of_corpus
 from lvmcore.data.open import open_corpus
 from lvmcore.data.splits import Rule, parse_shares
 from lvmcore.data.store.shards import save_manifest
-from lvmcore.data.store.texts import texts_file
 from lvmcore.errors import LvmError
 from lvmcore.registry import Registry
 
@@ -75,10 +74,7 @@ class Corpora:
         target = target_of(name, output)
         with self._building(files, target, recipe) as building:
             survey, division = building.run(force=force, restart=restart)
-        corpus = Corpus.open(target)
-        for said in (*survey.sentences(), *division.notes, *description.wanting(corpus)):
-            self.tell(said)
-        return corpus
+        return self._made((*survey.sentences(), *division.notes), target)
 
     def survey(self, files: PathLike | Iterable[PathLike], **recipe: Any) -> Survey:
         """What a build of these files would read and drop, and how long it would take; nothing is kept of it."""
@@ -151,7 +147,7 @@ class Corpora:
         """
         target = _path(output)
         writing = Writing(texts=texts, context=context)
-        for said in doors.write(self._open(data), target, form, writing, force=force):
+        for said in doors.write(open_corpus(data, self.registry), target, form, writing, force=force):
             self.tell(said)
         return target
 
@@ -170,7 +166,7 @@ class Corpora:
         from lvmcore.inspection.inspection import inspect
         from lvmcore.inspection.plan import Plan
 
-        return inspect(self._open(data), self.registry, Plan.of(**plan), progress)
+        return inspect(open_corpus(data, self.registry), self.registry, Plan.of(**plan), progress)
 
     def split(
         self,
@@ -191,8 +187,8 @@ class Corpora:
             val, ood: patterns of titles or sources, instead of what would be drawn.
             by: source, to draw all articles of a source together.
         """
-        corpus, target = self._open(data), self._target(output, (), "split")
-        guard(target, _files([corpus]), force)
+        corpus, target = open_corpus(data, self.registry), self._target(output, (), "split")
+        guard(target, corpus.files, force)
         rule = Rule(shares=parse_shares(shares), seed=seed, val=tuple(val), ood=tuple(ood), by=by)
         found, name = of_corpus(corpus), corpus.info.name
         division = rule.divide(called(found, name), found.sources)
@@ -209,8 +205,8 @@ class Corpora:
         """
         if len(data) < 2:
             raise LvmError("one corpus alone cannot be joined", expected="two or more")
-        corpora, target = [self._open(each) for each in data], self._target(output, (), "join")
-        guard(target, _files(corpora), force)
+        corpora, target = [open_corpus(each, self.registry) for each in data], self._target(output, (), "join")
+        guard(target, [file for corpus in corpora for file in corpus.files], force)
         names = [corpus.info.name for corpus in corpora]
         if len(set(names)) < len(names):
             names = [corpus.where for corpus in corpora]
@@ -226,7 +222,7 @@ class Corpora:
         """
         target = _path(output)
         save_manifest(target, [Path(file) for file in files], force=force)
-        return self._open(target)
+        return open_corpus(target, self.registry)
 
     def describe(self, data: PathLike | Corpus, *, verify: bool = False) -> dict[str, Any]:
         """Counts, lengths and facts of a corpus.
@@ -234,7 +230,7 @@ class Corpora:
         Args:
             verify: read all of it, and see that it is what its header says.
         """
-        corpus = self._open(data)
+        corpus = open_corpus(data, self.registry)
         if verify:
             corpus.verify()
         return description.describe(corpus)
@@ -250,9 +246,6 @@ class Corpora:
             yield Build(
                 tuple(os.path.normpath(path) for path in paths), target, Recipe.of(**recipe), self.registry, bar
             )
-
-    def _open(self, data: PathLike | Corpus) -> Corpus:
-        return data if isinstance(data, Corpus) else open_corpus(str(data), self.registry)
 
     def _made(self, notes: Iterable[str], target: Path) -> Corpus:
         corpus = Corpus.open(target)
@@ -280,11 +273,6 @@ def _path(given: PathLike) -> Path:
     if not path.name and not (path := path.absolute()).name:
         raise LvmError("that is a folder, and no file", where=str(given))
     return path
-
-
-def _files(corpora: Iterable[Corpus]) -> list[Path]:
-    """The files that corpora lie in, and their texts; others are in no file, or in the wheel."""
-    return [file for corpus in corpora for part in corpus.files for file in (part, texts_file(part))]
 
 
 def _names(files: Sequence[Path]) -> list[str]:

@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     from lvmcore.model import LatentVectorModel
     from lvmcore.prediction.forecast import Forecast
     from lvmcore.report.paired import Paired
+    from lvmcore.runs.subject import Subject
     from lvmcore.training.validation import Plan
 
 PathLike = str | Path
@@ -123,12 +124,9 @@ class Lab:
 
     def corpus(self, data: str | Corpus | None = None) -> Corpus:
         """Open a corpus: a file, or an expression; by default that of `base`."""
-        from lvmcore.data.corpus import Corpus
         from lvmcore.data.open import open_corpus
 
-        if isinstance(data, Corpus):
-            return data
-        return open_corpus(str(data) if data else self.catalogue.variant(BASE).data, self.registry)
+        return open_corpus(self.catalogue.variant(BASE).data if data is None or data == "" else data, self.registry)
 
     @cached_property
     def corpora(self) -> Corpora:
@@ -311,13 +309,9 @@ class Lab:
         from lvmcore.evaluation.evaluator import Evaluator
         from lvmcore.evaluation.settings import Settings
         from lvmcore.experiment import save_evaluation
-        from lvmcore.runs.subject import Subject
 
-        subject = Subject.of(what, self.folder, self.registry, self._say)
         splits = tuple(splits)
-        if data is None:
-            subject.require_data()
-        corpus = self.corpus(data or subject.data)
+        subject, corpus = self._subject(what, data)
         elsewhere = subject.digest not in ("", corpus.digest)
         if elsewhere:
             self._say(f"trained on {subject.corpus}, evaluated on {corpus.info.name}, which is another corpus")
@@ -367,12 +361,8 @@ class Lab:
             LvmError: there is nothing of that name, or it does not fit the corpus; a text of too few chunks.
         """
         from lvmcore.prediction.forecast import forecast
-        from lvmcore.runs.subject import Subject
 
-        subject = Subject.of(what, self.folder, self.registry, self._say)
-        if data is None:
-            subject.require_data()
-        corpus = self.corpus(data or subject.data)
+        subject, corpus = self._subject(what, data)
         predictor, context = subject.predictor(corpus, self.registry, precision)
         found = forecast(
             predictor,
@@ -462,6 +452,15 @@ class Lab:
     def console(self) -> Console:
         """Where progress is shown; a quiet one where it is not."""
         return console_of(self._console)
+
+    def _subject(self, what: str | Path | Run | LatentVectorModel, data: str | Corpus | None) -> tuple[Subject, Corpus]:
+        """What is meant, and the corpus to try it on: by default the one that it was trained on."""
+        from lvmcore.runs.subject import Subject
+
+        subject = Subject.of(what, self.folder, self.registry, self._say)
+        if data is None:
+            subject.require_data()
+        return subject, self.corpus(data or subject.data)
 
     def _say(self, said: str) -> None:
         self.console.print(note(said))

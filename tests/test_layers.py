@@ -33,7 +33,7 @@ STACK = (
     ("timing",),
     ("components", "expression"),
     ("trees",),
-    ("files", "extras"),
+    ("files",),
     ("errors",),
     ("plain",),
 )

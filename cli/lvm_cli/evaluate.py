@@ -7,7 +7,15 @@ from pathlib import Path
 import click
 
 from lvm_cli.console import console
-from lvm_cli.options import json_option, open_lab, plugin_options, print_json, registry_option, runs_option
+from lvm_cli.options import (
+    json_option,
+    open_lab,
+    plugin_options,
+    precision_option,
+    print_json,
+    registry_option,
+    runs_option,
+)
 
 SPLITS = ("train", "val", "ood")
 
@@ -29,7 +37,7 @@ def _splits(ctx: click.Context, option: click.Parameter, text: str) -> tuple[str
 @click.option("--split", "splits", default="val,ood", show_default=True, callback=_splits, help="Splits to evaluate.")
 @click.option("--gates", "profile", default=None, metavar="PROFILE", help="The gate profile.  [default: table]")
 @click.option("--max-windows", type=click.IntRange(min=1), help="At most so many windows a split.  [default: all]")
-@click.option("--precision", type=click.Choice(["fp32", "bf16", "auto"]), default="fp32", show_default=True)
+@precision_option
 @click.option("--save", is_flag=True, help="Put the result into the run's folder.")
 @registry_option
 @plugin_options

@@ -38,6 +38,10 @@ registry_option = click.option(
     help="Read further variants and gate profiles.",
 )
 
+precision_option = click.option(
+    "--precision", type=click.Choice(["fp32", "bf16", "auto"]), default="fp32", show_default=True
+)
+
 runs_option = click.option(
     "--runs",
     "root",

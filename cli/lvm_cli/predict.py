@@ -10,7 +10,15 @@ import click
 from rich.text import Text
 
 from lvm_cli.console import console
-from lvm_cli.options import json_option, open_lab, plugin_options, print_json, registry_option, runs_option
+from lvm_cli.options import (
+    json_option,
+    open_lab,
+    plugin_options,
+    precision_option,
+    print_json,
+    registry_option,
+    runs_option,
+)
 from lvmcore.errors import LvmError
 
 if TYPE_CHECKING:
@@ -25,7 +33,7 @@ if TYPE_CHECKING:
 @click.option("--nearest", type=click.IntRange(min=1), default=5, show_default=True, help="Chunks shown of each step.")
 @click.option("--encoder", default="", metavar="EXPR", help="What encodes the text.  [default: as the corpus]")
 @click.option("--chunker", default="", metavar="EXPR", help="What cuts the text.  [default: as the corpus]")
-@click.option("--precision", type=click.Choice(["fp32", "bf16", "auto"]), default="fp32", show_default=True)
+@precision_option
 @registry_option
 @plugin_options
 @runs_option

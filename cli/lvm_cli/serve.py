@@ -10,7 +10,7 @@ from typing import Any
 
 import click
 
-from lvm_cli.options import open_lab, plugin_options, runs_option
+from lvm_cli.options import open_lab, plugin_options, precision_option, runs_option
 from lvmcore.errors import LvmError, MachineError
 from lvmcore.runs.run import Run
 from lvmcore.runs.serving import deployed
@@ -21,7 +21,7 @@ from lvmcore.runs.subject import model_file
 @click.argument("what", metavar="RUN|FILE")
 @click.option("--port", type=click.IntRange(0, 65535), default=9007, show_default=True, help="0: any that is free.")
 @click.option("--host", default="127.0.0.1", show_default=True, help="0.0.0.0: whoever reaches this machine.")
-@click.option("--precision", type=click.Choice(["fp32", "bf16", "auto"]), default="fp32", show_default=True)
+@precision_option
 @plugin_options
 @runs_option
 def command(

@@ -8,6 +8,8 @@ from typing import Protocol, Self
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 
+from lvmcore.report.progress import is_watched
+
 REFRESH = 0.2
 """Seconds between two looks."""
 
@@ -36,7 +38,7 @@ class Bar:
             TimeRemainingColumn(compact=True),
             console=console,
             transient=True,
-            disable=console.quiet or not (console.is_terminal or console.is_jupyter),
+            disable=not is_watched(console),
         )
         self._task: TaskID | None = None
         self._unit = ""

@@ -8,7 +8,7 @@ import attrs
 
 from lvmcore.building.duplicates import Least
 from lvmcore.data.splits import Rule, parse_shares
-from lvmcore.errors import LvmError, nearest
+from lvmcore.errors import LvmError, unknown
 
 
 @attrs.frozen(kw_only=True)
@@ -67,11 +67,7 @@ class Recipe:
         known = [field.name for field in attrs.fields(cls)]
         for name in options:
             if name not in known:
-                guess = nearest(name, known)
-                raise LvmError(
-                    f"a build has no option '{name}'" + (f"; did you mean '{guess}'?" if guess else ""),
-                    expected=f"one of: {', '.join(known)}",
-                )
+                raise unknown("option", name, known, where="build", fix="lvm data build --help")
         return cls(**options)
 
     @property

@@ -51,6 +51,12 @@ class CorpusInfo:
     """Of the file with the texts; none where there is none."""
 
 
+OF_ENCODER = ("encoder", "revision", "weights", "encoder_term")
+"""Facts that must be one and the same for rows to lie in one space."""
+OF_TEXT = ("chunking", "licence", "source")
+"""Facts of the text, of which there may be several."""
+
+
 class Corpus:
     """Unit vectors of consecutive chunks, article by article.
 

@@ -11,8 +11,9 @@ from typing import Any
 import numpy as np
 import torch
 
-from lvmcore.data.corpus import Corpus, CorpusInfo
+from lvmcore.data.corpus import OF_TEXT, Corpus, CorpusInfo
 from lvmcore.data.forms.found import Found
+from lvmcore.data.forms.outline import FACTS
 from lvmcore.data.splits import Rule
 from lvmcore.data.store.texts import texts_file
 from lvmcore.data.store.writing import save_corpus
@@ -20,8 +21,6 @@ from lvmcore.errors import LvmError
 from lvmcore.plain import clean_title
 
 KEPT = (np.dtype(np.float16), np.dtype(np.float32))
-SAME = ("encoder", "revision", "weights", "encoder_term")
-"""Facts that hold of several together only where they are the same."""
 
 
 class StoredRows:
@@ -52,7 +51,7 @@ def of_corpus(corpus: Corpus) -> Found:
         splits=corpus.splits.numpy(),
         texts=corpus.texts,
         sources=info.sources,
-        facts={name: getattr(info, name) for name in (*SAME, "chunking", "licence", "source")},
+        facts={name: getattr(info, name) for name in FACTS},
     )
 
 
@@ -160,7 +159,7 @@ def _zip(found: Sequence[Found], names: Sequence[str]) -> Iterator[tuple[Found, 
 def _facts(found: Sequence[Found], about: Mapping[str, str], several_encoders: bool) -> dict[str, Any]:
     """What is said of the corpus, else what all of the files say of themselves."""
     facts = {}
-    for key in (*SAME, "chunking", "licence", "source"):
+    for key in FACTS:
         default = getattr(CorpusInfo(name=""), key)
         said = list(dict.fromkeys(each.facts.get(key) or default for each in found))
         if key in ("encoder", "weights") and len(said) > 1 and key not in about and not several_encoders:
@@ -169,7 +168,7 @@ def _facts(found: Sequence[Found], about: Mapping[str, str], several_encoders: b
                 expected="one encoder, since the vectors of two do not lie in one space",
                 fix="--force, if you know better",
             )
-        joined = " + ".join(said) if key == "encoder" or key not in SAME else ""
+        joined = " + ".join(said) if key == "encoder" or key in OF_TEXT else ""
         facts[key] = said[0] if len(said) == 1 else joined
     return {**facts, **about}
 

@@ -14,15 +14,17 @@ IMPORTED = {".npz", ".npy", ".parquet", ".faiss"}
 """What `lvm data import` makes corpora of."""
 
 
-def open_corpus(text: str, registry: Registry) -> Corpus:
-    """Open a corpus: a path if it exists or ends in .safetensors, else an expression.
+def open_corpus(data: str | Path | Corpus, registry: Registry) -> Corpus:
+    """Open a corpus: a path if it exists or ends in .safetensors, else an expression; one that is open is itself.
 
     A pattern such as `part-*.safetensors` and a manifest, `NAME.json`, open several files as one corpus.
 
     Raises:
         LvmError: no such file or corpus; a file that must be imported first.
     """
-    path = Path(text).expanduser()
+    if isinstance(data, Corpus):
+        return data
+    text, path = str(data), Path(data).expanduser()
     if path.suffix in IMPORTED and path.exists():
         raise LvmError(
             "a file of vectors must be imported first",

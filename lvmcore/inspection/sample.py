@@ -8,7 +8,8 @@ import attrs
 import torch
 from torch import Tensor
 
-from lvmcore.data.corpus import Corpus
+from lvmcore.data.corpus import Corpus, CorpusInfo
+from lvmcore.data.indices import Ranges
 from lvmcore.data.windows import SPLITS
 
 SHARE = 20
@@ -26,16 +27,13 @@ class Runs:
     @property
     def rows(self) -> Tensor:
         """(N,) int64: every row of them."""
-        before = self.lengths.cumsum(0) - self.lengths
-        return torch.arange(int(self.lengths.sum())) + (self.begins - before).repeat_interleave(self.lengths)
+        return Ranges(self.begins, self.lengths)[:]
 
     def of(self, corpus: Corpus) -> Corpus:
         """Them as a corpus of their own, in memory."""
-        rows, starts = self.rows, torch.cat([self.lengths.new_zeros(1), self.lengths.cumsum(0)])
-        vectors, scales = corpus.vectors.index_select(0, rows), corpus.scales.index_select(0, rows)
-        splits = corpus.splits.index_select(0, self.articles)
+        starts = torch.cat([self.lengths.new_zeros(1), self.lengths.cumsum(0)])
         info = attrs.evolve(corpus.info, titles=(), sources=(), digest="")
-        return Corpus(vectors, starts, splits, info, corpus.where, scales=scales)
+        return _taken(corpus, self.rows, starts, corpus.splits.index_select(0, self.articles), info)
 
 
 def drawn(corpus: Corpus, bounds: Mapping[str, int], *, context: int = 0, seed: int = 0) -> Runs:
@@ -83,5 +81,10 @@ def turned(corpus: Corpus) -> Corpus:
     lengths = corpus.starts.diff()
     ends = (corpus.starts[:-1] + corpus.starts[1:] - 1).repeat_interleave(lengths)
     rows = ends - torch.arange(len(corpus))
+    return _taken(corpus, rows, corpus.starts, corpus.splits, corpus.info)
+
+
+def _taken(corpus: Corpus, rows: Tensor, starts: Tensor, splits: Tensor, info: CorpusInfo) -> Corpus:
+    """A corpus of some rows of another, in memory."""
     vectors, scales = corpus.vectors.index_select(0, rows), corpus.scales.index_select(0, rows)
-    return Corpus(vectors, corpus.starts, corpus.splits, corpus.info, corpus.where, scales=scales)
+    return Corpus(vectors, starts, splits, info, corpus.where, scales=scales)

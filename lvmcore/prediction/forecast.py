@@ -112,7 +112,7 @@ def _rollout(predictor: Predictor, rows: Tensor, steps: int) -> Iterator[Tensor]
 
 
 def _neighbour(corpus: Corpus, row: int, cosine: float) -> Neighbour:
-    article = int(torch.searchsorted(corpus.starts, row, right=True)) - 1
+    article = int(corpus.article_of[row])
     title = corpus.info.titles[article] if corpus.info.titles else ""
     text = corpus.texts[row] if corpus.texts else None
     return Neighbour(row, round(cosine, 6), article, title, row - int(corpus.starts[article]), text)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+import re
+from collections.abc import Iterator
 from itertools import chain
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from lvmcore.data.corpus import Corpus
 from lvmcore.data.sources.text import Article, Encoding
 from lvmcore.errors import LvmError
 from lvmcore.expression import parse_one
+from lvmcore.plain import clean
 from lvmcore.registry import Registry
 
 CHUNKER = "sentences:40"
@@ -95,15 +97,4 @@ def _paragraphs(text: str | Path, registry: Registry) -> Iterator[str]:
 
         yield from chain.from_iterable(article.paragraphs for _, article in Reading(registry).articles([text]))
     else:
-        yield from Article("the text", iter(_split(text))).paragraphs
-
-
-def _split(text: str) -> Iterable[str]:
-    """At blank lines."""
-    lines: list[str] = []
-    for line in [*text.splitlines(), ""]:
-        if line.strip():
-            lines.append(line)
-        elif lines:
-            yield "\n".join(lines)
-            lines = []
+        yield from Article("the text", iter(re.split(r"\n\s*\n", clean(text)))).paragraphs

@@ -13,7 +13,7 @@ from lvmcore.evaluation.figures import Count, Declared
 from lvmcore.evaluation.reasons import reasons
 from lvmcore.registry import Registry
 from lvmcore.report.columns import checks_in, declared_in
-from lvmcore.report.tables import Fitting, add_columns, new_table, note
+from lvmcore.report.tables import Fitting, add_columns, estimate, new_table, note
 
 OUTCOMES = {True: ("pass", "green"), False: ("fail", "red"), None: ("not measurable", "yellow")}
 
@@ -170,10 +170,7 @@ class EvaluationTables:
         if one.figure.aggregate == "spread" and split != self.splits[0]:
             return Text()
         found = one.find(self.evaluation, split)
-        text = Text(f"{one.figure.text(found['value'] if found else None):>7}")
-        if intervals and found and found["low"] is not None:
-            text.append(f"  {one.figure.text(found['low'])} … {one.figure.text(found['high'])}", style="dim")
-        return text
+        return estimate(found, one.figure.text, intervals)
 
     def _faint(self, held: list[Declared], split: str) -> Text:
         digits = 2 if len(held) > 2 else 3

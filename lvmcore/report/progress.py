@@ -41,6 +41,11 @@ def console_of(progress: Console | bool | None) -> Console:
     return console
 
 
+def is_watched(console: Console) -> bool:
+    """Whether somebody looks at it, for whom a bar may be drawn."""
+    return not console.quiet and (console.is_terminal or console.is_jupyter)
+
+
 @contextmanager
 def displayed(console: Console, variant: Variant) -> Iterator[Display | None]:
     """The display of a run, but on a quiet console."""
@@ -130,7 +135,7 @@ class WindowsBar:
             transient=True,
             expand=True,
             # a bar of rich's draws in a notebook past a quiet console
-            disable=console.quiet or not (console.is_terminal or console.is_jupyter),
+            disable=not is_watched(console),
         )
         self.evaluated = ""
         self.task: TaskID | None = None

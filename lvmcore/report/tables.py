@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from rich import box
@@ -50,6 +50,14 @@ def add_text(table: Table, *names: str) -> None:
     """Columns that wrap where there is no room."""
     for name in names:
         table.add_column(name, overflow="fold")
+
+
+def estimate(found: Mapping[str, Any] | None, text: Callable[[float | None], str], interval: bool = True) -> Text:
+    """A cell of a value, as `text` prints it, and faintly of its interval, where it has one."""
+    cell = Text(f"{text(found['value'] if found else None):>7}")
+    if interval and found and found["low"] is not None:
+        cell.append(f"  {text(found['low'])} … {text(found['high'])}", style="dim")
+    return cell
 
 
 def csv_table(records: Sequence[dict[str, Any]]) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from functools import partial
-from itertools import groupby
+from itertools import chain, groupby
 from typing import Any
 
 import attrs
@@ -37,7 +37,7 @@ class Columns:
         for value, group in groupby(rows, key=partial(self._value, name, self.article)):
             first = next(group)
             title = self._title(name, first, str(value))
-            yield Article(title, (text for row in _chain(first, group) for text in self._paragraphs(name, row)))
+            yield Article(title, (text for row in chain([first], group) for text in self._paragraphs(name, row)))
 
     def _title(self, name: str, row: Row, otherwise: str) -> str:
         held = row[1].get(self.title)
@@ -70,8 +70,3 @@ class Columns:
             expected=f"one of: {', '.join(sorted(map(str, known))[:20]) or 'none, the row is empty'}",
             fix=f"name it, as in --reader READER,{option}=COLUMN",
         )
-
-
-def _chain(first: Row, rest: Iterator[Row]) -> Iterator[Row]:
-    yield first
-    yield from rest

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Iterator
+from itertools import chain
 
 import attrs
 
@@ -41,7 +42,7 @@ def articles(name: str, items: Iterable[Heading | str], depth: int) -> Iterator[
     while True:
         own = paragraphs()
         if (first := next(own, None)) is not None:
-            yield Article(title, _chain(first, own))
+            yield Article(title, chain([first], own))
             for _ in own:
                 pass
         if not following:
@@ -49,8 +50,3 @@ def articles(name: str, items: Iterable[Heading | str], depth: int) -> Iterator[
         text = " ".join(following.pop().text.split())
         seen[text] += 1
         title = f"{name}#{text}" + (f" ({seen[text]})" if seen[text] > 1 else "")
-
-
-def _chain(first: str, rest: Iterator[str]) -> Iterator[str]:
-    yield first
-    yield from rest

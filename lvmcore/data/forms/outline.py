@@ -9,12 +9,12 @@ from typing import Any
 import attrs
 import numpy as np
 
-from lvmcore.data.corpus import Corpus, CorpusInfo
+from lvmcore.data.corpus import OF_ENCODER, OF_TEXT, Corpus, CorpusInfo
 from lvmcore.plain import clean_title
 
 ABOUT = "lvm"
 """The key under which an exported file says where its vectors come from, as JSON."""
-FACTS = ("encoder", "revision", "weights", "encoder_term", "chunking", "licence", "source")
+FACTS = (*OF_ENCODER, *OF_TEXT)
 
 
 def about(info: CorpusInfo) -> str:

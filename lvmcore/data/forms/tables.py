@@ -19,13 +19,12 @@ from lvmcore.data.forms.outline import ABOUT, Outline, Writing, about, facts_of
 from lvmcore.data.store.contents import blocks
 from lvmcore.data.windows import SPLITS
 from lvmcore.errors import LvmError
-from lvmcore.extras import needs
 from lvmcore.files import whole_file
+from lvmcore.requirements import needs
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
-PARQUET = "a Parquet file with the vectors in a column of lists"
 FOLDER = "a folder as Dataset.save_to_disk or DatasetDict.save_to_disk writes it"
 BATCH = 1 << 14  # rows
 

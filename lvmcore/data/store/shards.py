@@ -12,7 +12,7 @@ from typing import Any
 import attrs
 import torch
 
-from lvmcore.data.corpus import Corpus, CorpusInfo
+from lvmcore.data.corpus import OF_ENCODER, OF_TEXT, Corpus, CorpusInfo
 from lvmcore.data.store.joined import Joined, JoinedTexts
 from lvmcore.data.store.texts import Texts
 from lvmcore.errors import LvmError
@@ -20,9 +20,6 @@ from lvmcore.files import to_json, write_whole
 from lvmcore.plain import clean_title
 
 FORM = 'a manifest: {"schema": 1, "kind": "corpus", "shards": [{"file": "…", "digest": "sha256:…"}, …]}'
-_SAME = ("encoder", "revision", "weights", "encoder_term")
-"""What must be one and the same: rows of two encoders have nothing to do with each other."""
-_JOINED = ("chunking", "licence", "source")
 
 
 class Shards(Corpus):
@@ -45,7 +42,7 @@ class Shards(Corpus):
                     where=other.where,
                     expected="one width and one type",
                 )
-            if differing := [key for key in _SAME if getattr(other.info, key) != getattr(first.info, key)]:
+            if differing := [key for key in OF_ENCODER if getattr(other.info, key) != getattr(first.info, key)]:
                 raise LvmError(
                     f"the {differing[0]} is '{clean_title(getattr(other.info, differing[0]))}', and "
                     f"'{clean_title(getattr(first.info, differing[0]))}' in {first.where}",
@@ -148,7 +145,7 @@ def _texts(held: Sequence[Texts | None]) -> JoinedTexts | None:
 def _info(name: str, parts: Sequence[Corpus]) -> CorpusInfo:
     """What holds of all shards; titles and sources only if every one has them."""
     infos = [part.info for part in parts]
-    joined = {key: "; ".join(dict.fromkeys(getattr(info, key) for info in infos)) for key in _JOINED}
+    joined = {key: "; ".join(dict.fromkeys(getattr(info, key) for info in infos)) for key in OF_TEXT}
     names = {
         key: tuple(one for info in infos for one in getattr(info, key)) if all(getattr(i, key) for i in infos) else ()
         for key in ("titles", "sources")

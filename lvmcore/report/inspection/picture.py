@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from lvmcore.errors import LvmError
-from lvmcore.extras import needs
 from lvmcore.files import write_whole
+from lvmcore.requirements import needs
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

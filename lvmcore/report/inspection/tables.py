@@ -10,7 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from lvmcore.evaluation.figures import NONE, plain, signed
-from lvmcore.report.tables import add_columns, duration, fact, new_table, note
+from lvmcore.report.tables import add_columns, duration, estimate, fact, new_table, note
 
 Node = Mapping[str, Any]
 
@@ -100,11 +100,11 @@ class InspectionTables:
         add_columns(table, "", "forwards  95 %", "backwards  95 %")
         ways = [self.signal["forwards"], self.signal["backwards"]]
         for level in ways[0]["levels"]:
-            cells = (_interval(way["levels"][level]["cosine"], plain) for way in ways)
+            cells = (estimate(way["levels"][level]["cosine"], plain) for way in ways)
             table.add_row(Text(f"cosine, {level}"), *cells)
         for name in ("gain", "smoothing", "predictability"):
-            table.add_row(Text(name, style="bold"), *(_interval(way[name], signed) for way in ways))
-        table.add_row(Text("asymmetry", style="bold"), _interval(self.signal["asymmetry"], signed), Text())
+            table.add_row(Text(name, style="bold"), *(estimate(way[name], signed) for way in ways))
+        table.add_row(Text("asymmetry", style="bold"), estimate(self.signal["asymmetry"], signed), Text())
         return table
 
     def growth(self) -> Table:
@@ -116,11 +116,11 @@ class InspectionTables:
         add_columns(table, "articles", "windows", right=True)
         add_columns(table, "gain  95 %", "predictability  95 %")
         for point in growth["points"]:
-            cells = (_interval(point[name], signed) for name in ("gain", "predictability"))
+            cells = (estimate(point[name], signed) for name in ("gain", "predictability"))
             counts = (Text(f"{point[name]:,}") for name in ("articles", "windows"))
             table.add_row(Text(f"1/{1 / point['share']:.0f}" if point["share"] < 1 else "all"), *counts, *cells)
         if growth["gain"]:
-            cells = (_interval(growth[name], signed) for name in ("gain", "predictability"))
+            cells = (estimate(growth[name], signed) for name in ("gain", "predictability"))
             table.add_row(Text("a doubling adds", style="bold"), Text(), Text(), *cells)
         return table
 
@@ -134,7 +134,7 @@ class InspectionTables:
         add_columns(table, "margin", right=True)
         for name, one in self.signal["beside"].items():
             cells = (
-                Text(plain(one["cosine"]["value"])), _interval(one["gain"], signed),
+                Text(plain(one["cosine"]["value"])), estimate(one["gain"], signed),
                 Text(signed(one["margin"]["value"])),
             )  # fmt: skip
             table.add_row(Text(name), Text(one["role"], style="dim"), *cells)
@@ -145,10 +145,3 @@ class InspectionTables:
             yield note(said)
         for said in self.document["verdict"]:
             yield Text.assemble(("• ", "green"), said)
-
-
-def _interval(found: Node, text: Any) -> Text:
-    cell = Text(f"{text(found['value']):>7}")
-    if found["low"] is not None:
-        cell.append(f"  {text(found['low'])} … {text(found['high'])}", style="dim")
-    return cell
