@@ -4,6 +4,7 @@ Resumable; run by hand.
 
     python examples/reproduction/reproduce.py                         # on wiki: what results/ lacks
     python examples/reproduction/reproduce.py --novels FILE.safetensors --only novels
+    python examples/reproduction/reproduce.py --docs FILE.safetensors --only docs
     python examples/reproduction/reproduce.py --list
 
 Each run is `lvm run` and, of the same weights, `lvm eval --protocol 5cat-2025`; its folder goes to results/ without the
@@ -30,7 +31,7 @@ import attrs
 
 HERE = Path(__file__).parent
 RESULTS = HERE / "results"
-GROUPS = ("wiki", "scan", "apart", "novels")
+GROUPS = ("wiki", "scan", "apart", "novels", "docs")
 ROWS = (
     "p1", "p2", "p3", "p4", "p5", "v3-directional", "directional-fix", "amn-790k", "amn-584k-fresh",
     "transformer-optimized", "p5-retry-005", "p5-retry-010", "p5.1", "p6b", "p7", "p8", "lstm", "gru",
@@ -47,7 +48,9 @@ SMALLER = {
     "lstm": "lstm:256",
     "gru": "gru:256,layers=2",
 }
-"""Architectures at the width that the novels' hours reach."""
+"""Architectures at the width that the hours of the novels and of `docs` reach."""
+DOCS = {"amn-790k": 12, "gru": 8, "p1": 5}
+"""What is run on `docs`, for so many epochs: one is eleven of the novels', and seventy of those of `wiki`."""
 
 
 @attrs.frozen(kw_only=True)
@@ -70,13 +73,15 @@ class Unit:
         return [self.variant, "--data", self.data, "--seed", str(self.seed), "--precision", "auto", *self.options]
 
 
-def units(novels: str | None) -> Iterator[Unit]:
-    """Every run in the order of its worth: the rows once, the scan, the novels, then the other seeds."""
+def units(novels: str | None, docs: str | None) -> Iterator[Unit]:
+    """Every run in the order of its worth: the rows once, the scan, the larger corpora, then the other seeds."""
     yield from rows("wiki", "wiki", 0)
     yield from scan()
     yield from apart()
     if novels:
         yield from rows("novels", novels, 0)
+    if docs:
+        yield from longer(docs)
     for seed in (1, 2):
         yield from rows("wiki", "wiki", seed)
 
@@ -89,6 +94,14 @@ def rows(group: str, data: str, seed: int) -> Iterator[Unit]:
     for label, variant, options in chosen:
         smaller = narrowed(variant) if group == "novels" else ()
         yield Unit(group=group, label=label, variant=variant, data=data, seed=seed, options=(*options, *smaller))
+
+
+def longer(data: str) -> Iterator[Unit]:
+    """Three of the rows, at the width of the novels, where there is far more text: two seeds."""
+    for seed in (0, 1):
+        for name, epochs in DOCS.items():
+            options = ("--epochs", str(epochs), *narrowed(name))
+            yield Unit(group="docs", label=name, variant=name, data=data, seed=seed, options=options)
 
 
 def scan() -> Iterator[Unit]:
@@ -167,13 +180,14 @@ def write(file: Path, document: dict[str, Any]) -> None:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--novels", metavar="FILE", help="a second, larger corpus; run at a smaller width, one seed")
+    parser.add_argument("--docs", metavar="FILE", help="the corpus that examples/corpora builds; also at that width")
     parser.add_argument("--only", choices=GROUPS, help="a part of them")
     parser.add_argument("--keep", metavar="DIR", type=Path, help="keep the run folders, weights and all")
     parser.add_argument("--list", action="store_true", help="say what is done and what is not")
     asked = parser.parse_args()
-    if asked.only == "novels" and not asked.novels:
-        parser.error("--only novels needs --novels FILE")
-    chosen = [unit for unit in units(asked.novels) if asked.only in (None, unit.group)]
+    if asked.only in ("novels", "docs") and not getattr(asked, asked.only):
+        parser.error(f"--only {asked.only} needs --{asked.only} FILE")
+    chosen = [unit for unit in units(asked.novels, asked.docs) if asked.only in (None, unit.group)]
     for number, unit in enumerate(chosen, 1):
         done = unit.folder.is_dir()
         if asked.list or not done:

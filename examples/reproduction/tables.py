@@ -21,7 +21,7 @@ from lvmcore.variants.catalogue import default_files, load_catalogue
 from lvmcore.variants.published import DIAGNOSTIC, Reported
 
 RESULTS = Path(__file__).parent / "results"
-GROUPS = ("wiki", "scan", "apart", "novels")
+GROUPS = ("wiki", "scan", "apart", "novels", "docs")
 COURSE = (1, 2, 3, 4, 6, 8, 10, 12, 20)
 """Epochs whose figures are shown of a run's course."""
 HEADS = ["system", "seeds", "status", "best epoch", "val cos", "margin", "direction", "R@5", "D", "causal"]
