@@ -26,9 +26,8 @@ from lvmcore.listeners import Listeners
 from lvmcore.model import LatentVectorModel
 from lvmcore.registry import Registry
 from lvmcore.runs.run import Run
-from lvmcore.training.conditions import Conditions
 from lvmcore.training.state import TrainerState
-from lvmcore.training.trainer import Trainer
+from lvmcore.training.trainer import Conditions, Trainer
 from lvmcore.training.validation import ResolvedStage
 from lvmcore.variants.catalogue import Catalogue
 from lvmcore.variants.variant import Variant

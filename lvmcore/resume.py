@@ -12,8 +12,9 @@ from lvmcore.errors import LvmError
 from lvmcore.experiment import Experiment
 from lvmcore.registry import Registry
 from lvmcore.runs.run import Run, versions
-from lvmcore.training.conditions import Conditions, Interval
+from lvmcore.training.saving import Interval
 from lvmcore.training.state import TrainerState
+from lvmcore.training.trainer import Conditions
 from lvmcore.training.validation import ResolvedStage, resolve
 from lvmcore.variants.catalogue import Catalogue, variant_of
 from lvmcore.variants.variant import Variant
@@ -82,7 +83,7 @@ def _require_agreement(run: Run, settings: Mapping[str, Any]) -> None:
     differing = [
         f"{_option(key)} was {_shown(begun.get(key))} and now is {_shown(value)}"
         for key, value in told.items()
-        if _shown(value) != _shown(begun.get(key))
+        if value != (was := begun.get(key)) and _shown(value) != _shown(was)
     ]
     if (epochs := settings.get("epochs")) and epochs < variant["epochs"]:
         differing.append(f"--epochs was {variant['epochs']} and now is {epochs}: it may only be raised")

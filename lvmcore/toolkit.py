@@ -206,7 +206,8 @@ class Lab:
         try:
             plan = self.plan(variant, **settings)
             from lvmcore.experiment import Experiment
-            from lvmcore.training.conditions import Conditions, Interval
+            from lvmcore.training.saving import Interval
+            from lvmcore.training.trainer import Conditions
 
             every = Interval.of(save_every) if save_every else None
             conditions = Conditions(
@@ -229,7 +230,7 @@ class Lab:
                 evaluated=evaluate,
                 tags=tuple(tags),
                 init=weights,
-                asked_init=str(init.path if isinstance(init, Run) else init or ""),
+                asked_init=_name_of(init),
                 own=(*listeners, *([display] if display else [])),
                 progress=display.evaluating if display else _silent,
             )
@@ -264,6 +265,8 @@ class Lab:
         from lvmcore.resume import take_up
 
         run = self.last = self.run(which)
+        if "init" in settings:
+            settings["init"] = _name_of(settings["init"]) or None
         changes = {"epochs": epochs, "data": data, "save_every": save_every}
         experiment = take_up(run, self.registry, self.catalogue, self._say, changes, settings)
         if experiment is None:
@@ -464,6 +467,11 @@ class Lab:
 
     def _say(self, said: str) -> None:
         self.console.print(note(said))
+
+
+def _name_of(init: PathLike | Run | None) -> str:
+    """How weights to begin with were asked for."""
+    return str(init.path if isinstance(init, Run) else init or "")
 
 
 def _silent(what: str, done: int, total: int) -> None:

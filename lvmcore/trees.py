@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 import struct
-from collections import Counter, OrderedDict, deque
+from collections import Counter, OrderedDict
 from pathlib import Path
 from typing import Any
 
@@ -33,8 +33,11 @@ _DTYPES = {
     torch.uint8: "U8",
     torch.bool: "BOOL",
 }
-_SERIES: dict[str, type] = {kind.__name__: kind for kind in (tuple, set, frozenset, deque)}
+_SERIES: dict[str, type] = {kind.__name__: kind for kind in (tuple, set, frozenset)}
 _TABLES: dict[str, type] = {kind.__name__: kind for kind in (dict, OrderedDict, Counter)}
+_UNREADABLE = (
+    safetensors.SafetensorError, OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError
+)  # fmt: skip
 _TAG = "$"
 """A JSON object whose only key begins so stands for a value that JSON lacks."""
 
@@ -116,7 +119,7 @@ def read_tree(path: Path, kind: str) -> dict[str, Any]:
         if about["schema"] > SCHEMA:
             raise LvmError("the file was written by a newer lvm", where=str(path), fix="pip install -U lvmcore")
         return unpack(about["tree"], tensors)
-    except (safetensors.SafetensorError, OSError, ValueError, KeyError, TypeError, AttributeError) as problem:
+    except _UNREADABLE as problem:
         raise LvmError(f"the file cannot be read; it may be damaged: {problem}", where=str(path)) from None
 
 

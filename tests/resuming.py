@@ -20,7 +20,7 @@ from lvmcore.listeners import Listeners
 from lvmcore.registry import Registry
 from lvmcore.runs.run import Run
 from lvmcore.training import trainer as trainer_module
-from lvmcore.training.conditions import Interval
+from lvmcore.training.saving import Interval
 from lvmcore.training.state import TrainerState
 from lvmcore.variants.variant import Variant
 

@@ -13,8 +13,7 @@ from lvmcore.listeners import Listeners
 from lvmcore.model import LatentVectorModel
 from lvmcore.registry import Registry
 from lvmcore.runs.run import Run
-from lvmcore.training.conditions import Conditions, Outcome
-from lvmcore.training.trainer import Trainer
+from lvmcore.training.trainer import Conditions, Outcome, Trainer
 from lvmcore.training.validation import resolve
 from lvmcore.variants.catalogue import default_files, load_catalogue
 from lvmcore.variants.variant import Variant

@@ -54,7 +54,7 @@ class Run:
             ) from None
         run = cls(path, {"schema": SCHEMA, "id": path.name, "name": name, "status": "running", "reason": ""})
         run.lock()
-        run.update(command=command, started=now.isoformat(timespec="seconds"), versions=versions())
+        run.update(command=command, started=now.isoformat(timespec="microseconds"), versions=versions())
         return run
 
     @classmethod
@@ -85,19 +85,6 @@ class Run:
     def best_state_file(self) -> Path:
         """The state of the best epoch, of a run that may go back to it."""
         return self.path / "best-state.safetensors"
-
-    def keep_state_as_best(self) -> None:
-        """Let the state that was saved last stand as that of the best epoch, too. It is one file, whole or not at all.
-
-        Raises:
-            MachineError: the disk does not take it.
-        """
-        temporary = self.best_state_file.with_name(f".{self.best_state_file.name}.{secrets.token_hex(4)}")
-        try:
-            os.link(self.state_file, temporary)
-            os.replace(temporary, self.best_state_file)
-        except OSError as problem:
-            raise MachineError(f"a file cannot be linked: {problem.strerror}", where=str(temporary)) from None
 
     @property
     def seconds(self) -> float:

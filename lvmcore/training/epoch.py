@@ -30,11 +30,11 @@ class Series:
     def append(self, value: Tensor) -> None:
         self._new.append(value.detach())
         if len(self._new) == _PACKED:
-            self._packed, self._new = [*self._packed, torch.stack(self._new)], []
+            self._packed, self._new = [*self._packed, torch.stack(self._new).cpu()], []
 
     def all(self) -> Tensor:
         """(steps,)"""
-        return torch.cat([*self._packed, *([torch.stack(self._new)] if self._new else [])])
+        return torch.cat([*self._packed, *([torch.stack(self._new).cpu()] if self._new else [])])
 
 
 class EpochRecord:
@@ -82,7 +82,7 @@ class EpochRecord:
         terms = {}
         for label, seen in self._terms.items():
             counts = torch.tensor(self._counts[label], dtype=torch.float64)
-            raw, weighted = (float((part.all().double().cpu() * counts).sum() / counts.sum()) for part in seen)
+            raw, weighted = (float((part.all().double() * counts).sum() / counts.sum()) for part in seen)
             probed = self._gradients.get(label, [])
             terms[label] = {
                 "strength": self._strengths[label],

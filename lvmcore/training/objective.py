@@ -116,17 +116,19 @@ def total(values: dict[str, Value]) -> Tensor:
     return torch.stack([value.weighted for value in values.values()]).sum()
 
 
-def descend(values: dict[str, Value], module: nn.Module, optimizer: Optimizer, clip: float) -> Tensor:
-    """One step of the optimizer down the objective, and the gradient's L2 norm before it was clipped.
+def descend(values: dict[str, Value], module: nn.Module, optimizer: Optimizer, clip: float) -> tuple[Tensor, bool]:
+    """One step of the optimizer down the objective, unless that or its gradient is not finite.
 
-    A gradient that is not finite changes nothing.
+    Returns:
+        The gradient's L2 norm before it was clipped, and whether the step was taken.
     """
     optimizer.zero_grad()
-    total(values).backward()
+    loss = total(values)
+    loss.backward()
     norm = nn.utils.clip_grad_norm_(module.parameters(), clip)
-    if norm.isfinite():
+    if taken := bool(norm.isfinite() & loss.isfinite()):
         optimizer.step()
-    return norm
+    return norm, taken
 
 
 def gradient_norms(values: dict[str, Value], module: nn.Module) -> dict[str, float]:

@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Sequence
 from typing import Any
 
+import attrs
 import torch
 from torch import Tensor
 from torch.optim import Optimizer
@@ -16,7 +17,6 @@ from lvmcore.data.corpus import Corpus
 from lvmcore.data.indices import Indices
 from lvmcore.data.windows import Batch
 from lvmcore.device import autocast
-from lvmcore.errors import MachineError
 from lvmcore.evaluation.checks import best_by, watched
 from lvmcore.evaluation.measurement import validate
 from lvmcore.expression import parse_one
@@ -24,11 +24,10 @@ from lvmcore.listeners import Listeners
 from lvmcore.model import LatentVectorModel, build_model, rebuilt, restore
 from lvmcore.registry import Registry
 from lvmcore.runs.run import Run
-from lvmcore.training.best import Best
 from lvmcore.training.collapse import CollapseWatch, Remedy
-from lvmcore.training.conditions import Conditions, Outcome, Saving
 from lvmcore.training.epoch import EpochRecord
 from lvmcore.training.objective import Value, descend, gradient_norms
+from lvmcore.training.saving import Best, Interval, Saving
 from lvmcore.training.stages import Course, PreparedStage, generator_of, prepare
 from lvmcore.training.state import TrainerState, memory_of_samplers, require_resumable
 from lvmcore.training.step import Step
@@ -40,6 +39,30 @@ PROBES = 2
 
 StageGate = Callable[[LatentVectorModel, str], str]
 """Judges a stage's best weights by a profile; gives the reason why the run may not go on, or nothing."""
+
+
+@attrs.frozen(kw_only=True)
+class Conditions:
+    """How a variant is carried out."""
+
+    seed: int = 0
+    precision: str = "fp32"
+    """fp32 or bf16; `auto` is resolved before."""
+    size: str = "full"
+    on_collapse: str = "stop"
+    """stop, rollback (best weights again, half the weight of the term that is to blame) or continue"""
+    save_every: Interval | None = None
+    """When the state is saved besides at the end of every epoch."""
+
+
+@attrs.frozen
+class Outcome:
+    """How the training ended."""
+
+    status: str
+    reason: str
+    model: LatentVectorModel | None
+    """With its best weights; None where no epoch gave any."""
 
 
 class Trainer:
@@ -77,24 +100,26 @@ class Trainer:
         self.epoch = 0
         self.record: EpochRecord | None = None
         """Of the epoch under way."""
+        self.drawn_from = memory_of_samplers(self.stages)
+        """What the samplers remembered when its order was drawn."""
         self.records: list[dict[str, Any]] = []
         self.best = Best(variant.best, best_by(registry)[variant.best], run)
         self.watch, self.remedy = CollapseWatch(), Remedy()
         self.verdict: tuple[str, str] | None = None
         """Status and reason, when it is over."""
-        self.saving = Saving(conditions.save_every)
+        self.saving = Saving(self, conditions.save_every)
         require_resumable(variant.optimizer, optimizer, self.model, self.stages)
 
     def train(self) -> Outcome:
         """Every stage in turn, on random numbers of the run's own."""
         with torch.random.fork_rng(devices=[]):
             torch.set_rng_state(self.random)
-            self._save(strict=True)  # whatever ends the run from here on, it can be resumed
+            self.saving.save(strict=True)  # whatever ends the run from here on, it can be resumed
             self.tell("lvm_run_started", run=self.run)
             while self.verdict is None:
                 self._stage()
             if self.saving.failing:
-                self._save(strict=True)
+                self.saving.save(strict=True)
             return Outcome(*self.verdict, self.best.model(self.registry))
 
     @property
@@ -149,7 +174,7 @@ class Trainer:
         since = self.epoch - self.best.epoch
         if self.verdict is None and self.variant.patience and since >= self.variant.patience:
             self.verdict = "finished", f"no better {self.variant.best} in {since} epochs"
-        if said := self._save():
+        if said := self.saving.save():
             record["events"].append(said)
         self.tell("lvm_epoch_finished", run=self.run, record=record)
 
@@ -165,18 +190,17 @@ class Trainer:
         for number in range(record.steps, steps):
             index = order[number * size : (number + 1) * size]
             batch = self.train_windows.take(index)
-            values, norm = self._step(batch, record if number in probes else None)
+            values, norm, taken = self._step(batch, record if number in probes else None)
             record.step(values, norm, len(index))
-            sound = bool(norm.isfinite())
-            self.course.step(sound)
-            if not sound:
+            self.course.step(taken)
+            if not taken:
                 record.fault = self._fault(batch, values, record)
                 break
             terms = {label: value.weighted.detach() for label, value in values.items()}
             self.tell("lvm_step_finished", run=self.run, step=number + 1, terms=terms)
             if self.saving.due() and number + 1 < steps:  # else the epoch's end is near
                 record.seconds = time.perf_counter() - began
-                if said := self._save():
+                if said := self.saving.save():
                     record.event(said)
                 began = time.perf_counter() - record.seconds
         record.seconds = time.perf_counter() - began
@@ -194,15 +218,15 @@ class Trainer:
         step = Step(batch=batch, raw=self._forward(batch.context), epoch=self.epoch, model=self._forward)
         return self.prepared.objective(step, self.remedy.eased)
 
-    def _step(self, batch: Batch, probe: EpochRecord | None) -> tuple[dict[str, Value], Tensor]:
-        """Forward, backward, one step of the optimizer."""
+    def _step(self, batch: Batch, probe: EpochRecord | None) -> tuple[dict[str, Value], Tensor, bool]:
+        """Forward, backward, one step of the optimizer, unless something is not finite."""
         values = self._values(batch)
         if probe is not None and len(values) > 1:
             probe.gradients(gradient_norms(values, self.model))
-        norm = descend(values, self.model, self.optimizer, self.variant.clip)
+        norm, taken = descend(values, self.model, self.optimizer, self.variant.clip)
         if probe is not None and len(values) == 1:  # the whole gradient is the term's
             probe.gradients(dict.fromkeys(values, float(norm)))
-        return values, norm
+        return values, norm, taken
 
     def _fault(self, batch: Batch, values: dict[str, Value], record: EpochRecord) -> str:
         """Which terms were not finite at a step, or the gradients of which; the weights stayed as they were."""
@@ -265,19 +289,3 @@ class Trainer:
             self.course.halve()
             done = f"the learning rate is halved to {self.course.rate:g}"
         return f"back to the weights of epoch {self.best.epoch}; {done}" if best else done
-
-    def _save(self, *, strict: bool = False) -> str:
-        """Write all that the run is; says so where the disk does not take it, and ends the run where that lasts."""
-        try:
-            TrainerState.of(self).save(self.run.state_file)  # first, so that no other file is ahead of it
-            if self.is_best_now and self.conditions.on_collapse == "rollback":
-                self.run.keep_state_as_best()
-            self.best.write()
-            if self.records and self.record is None:
-                self.run.write_epochs(self.records)
-        except MachineError as problem:
-            problem.fix = f"make room, then lvm run --resume {self.run.path}"
-            if strict:
-                raise
-            return self.saving.done(problem)
-        return self.saving.done()

@@ -100,6 +100,15 @@ def test_the_result_is_that_of_one_go(where: Stops, lab: Lab, small: Path) -> No
     assert not again.is_held()
 
 
+def test_the_result_in_bf16_is_that_of_one_go(lab: Lab, small: Path) -> None:
+    settings = SETTINGS | {"data": str(small), "precision": "bf16"}
+    whole = lab.train(**settings)
+    for where in (Stops(2, 1), Stops()):
+        again = lab.resume(stopped(lab, where, **settings))
+        require_equal(again, whole)
+        require_equal_evaluations(again, whole)
+
+
 def test_a_run_is_resumed_by_name_though_it_was_stopped_several_times(lab: Lab, small: Path) -> None:
     whole = lab.train(data=str(small), **SETTINGS)
     stopped(lab, Stops(1, 2), data=str(small), save_every="1 step")
@@ -337,7 +346,7 @@ def test_a_run_that_began_with_other_weights_is_resumed_without_them(lab: Lab, s
     whole = lab.train(data=str(small), init=first, **SETTINGS)
     run = stopped(lab, Stops(2), data=str(small), init=first)
     shutil.rmtree(first.path)
-    run = lab.resume(run)
+    run = lab.resume(run, init=first)
     require_equal(run, whole)
     assert run.record["init"] == whole.record["init"]
 

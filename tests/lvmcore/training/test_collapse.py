@@ -15,8 +15,10 @@ from test_saving import registry_with
 from training import train
 
 from lvmcore.data.corpus import Corpus
+from lvmcore.data.open import open_corpus
 from lvmcore.registry import Registry
 from lvmcore.training.collapse import ROLLBACKS, Remedy, to_blame
+from lvmcore.variants.catalogue import Catalogue
 from lvmcore.variants.variant import Variant
 
 RUIN = "mse+norm:30,start=3+dir:300,start=3"
@@ -78,6 +80,23 @@ def test_a_rollback_saves_a_run_that_its_guard_would_end(
     assert all(epoch["val_cos"] > 0.6 * kept for epoch in other.epochs[5:])
 
 
+@pytest.mark.parametrize(("name", "epochs", "weight"), [("v3-directional", 9, 0.01), ("directional-fix", 8, 0.05)])
+def test_a_published_variant_that_collapses_is_taken_back_and_its_guard_eased(
+    name: str, epochs: int, weight: float, catalogue: Catalogue, registry: Registry, tmp_path: Path
+) -> None:
+    variant = catalogue.variant(name).override({"epochs": epochs})
+    corpus = open_corpus("wiki", registry)
+    outcome, run, _ = train(variant, corpus, registry, tmp_path, on_collapse="rollback")
+    ((collapsed, said), *_) = [(e, " ".join(e["events"])) for e in run.epochs if "collapsed" in str(e["events"])]
+    gradients = {label: term["gradient"] for label, term in collapsed["terms"].items()}
+    assert max(gradients, key=lambda label: gradients[label]) == "dir"
+    assert f"the weight of dir, {gradients['dir'] / sum(gradients.values()):.0%} of the gradient, is halved" in said
+    after = run.epochs[collapsed["epoch"]]
+    assert after["terms"]["dir"]["strength"] == pytest.approx(after["terms"]["ac"]["strength"] / 2)
+    assert after["terms"]["ac"]["strength"] <= weight
+    assert outcome.status == "finished"
+
+
 class Breaking:
     """A loss, or its gradient, that is not finite at one step."""
 
@@ -95,11 +114,16 @@ def root(step: Any) -> torch.Tensor:
     return (step.raw - step.raw.detach()).abs().sum().sqrt()
 
 
+def unlimited(step: Any) -> torch.Tensor:
+    """Not finite, with a slope that is."""
+    return step.raw.mean() + math.inf
+
+
 def overflow(step: Any) -> torch.Tensor:
     return step.raw.mean() * math.inf
 
 
-@pytest.mark.parametrize(("of", "what"), [(root, "gradient"), (overflow, "loss")])
+@pytest.mark.parametrize(("of", "what"), [(root, "gradient"), (overflow, "loss"), (unlimited, "loss")])
 @pytest.mark.parametrize("choice", ["stop", "rollback", "continue"])
 def test_what_is_not_finite_is_a_collapse_at_its_step_and_blamed_on_its_term(
     choice: str, of: Callable[[Any], torch.Tensor], what: str, variant: Variant, corpus: Corpus, tmp_path: Path

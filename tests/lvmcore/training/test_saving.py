@@ -20,7 +20,7 @@ from lvmcore.errors import LvmError, MachineError
 from lvmcore.plugins import Plugin, Plugins
 from lvmcore.registry import Registered, Registry
 from lvmcore.runs.run import Run
-from lvmcore.training.conditions import Interval
+from lvmcore.training.saving import Interval
 from lvmcore.training.state import TrainerState
 from lvmcore.variants.variant import Variant
 
