@@ -254,7 +254,7 @@ class Trainer:
             {
                 "run": self.run.path.name,
                 "variant": self.variant.name,
-                "corpus": {"name": self.corpus.info.name, "digest": self.corpus.digest},
+                "corpus": self.corpus.facts,
                 "data": self.variant.data,
                 "best": self.best.fact,
                 "val_cos": record["val_cos"],
