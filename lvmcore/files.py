@@ -6,12 +6,16 @@ import contextlib
 import json
 import math
 import os
+import re
 import secrets
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, BinaryIO
 
 from lvmcore.errors import MachineError
+
+_LEFTOVER = re.compile(r"\..+\.[0-9a-f]{8}")
 
 
 def write_whole(path: Path, content: bytes | str) -> None:
@@ -36,7 +40,7 @@ def whole_file(path: Path, size: int) -> Iterator[BinaryIO]:
         MachineError: a full disk or a folder that cannot be written; what stood there before still stands.
     """
     # named before it is made, so that not even a Ctrl-C between the two leaves it behind
-    temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
+    temporary = _temporary(path)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         with temporary.open("xb") as file:
@@ -57,6 +61,28 @@ def whole_file(path: Path, size: int) -> Iterator[BinaryIO]:
             temporary.unlink()
 
 
+def link_whole(source: Path, path: Path) -> None:
+    """Let a file stand under another name, too, also when the first is replaced: at once, or not at all.
+
+    Raises:
+        MachineError: a full disk or a folder that cannot be written; what stood there before still stands.
+    """
+    temporary = _temporary(path)
+    try:
+        os.link(source, temporary)
+        os.replace(temporary, path)
+    except OSError:  # not every file system has links
+        with whole_file(path, source.stat().st_size) as file, source.open("rb") as held:
+            shutil.copyfileobj(held, file)
+    finally:
+        with contextlib.suppress(OSError):
+            temporary.unlink()
+
+
+def _temporary(path: Path) -> Path:
+    return path.with_name(f".{path.name}.{secrets.token_hex(4)}")
+
+
 def _flush_folder(folder: Path) -> None:
     """A rename is on the disk when its folder is."""
     handle = os.open(folder, os.O_RDONLY)
@@ -64,6 +90,14 @@ def _flush_folder(folder: Path) -> None:
         os.fsync(handle)
     finally:
         os.close(handle)
+
+
+def remove_leftovers(folder: Path) -> None:
+    """Take away the temporary files of processes that were killed; to be called by who alone writes there."""
+    for file in folder.glob(".*"):
+        if _LEFTOVER.fullmatch(file.name):
+            with contextlib.suppress(OSError):
+                file.unlink()
 
 
 def to_json(document: Any, *, indent: int | None = 1) -> str:

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from lvmcore.components import explicit
-from lvmcore.device import autocast, double
+from lvmcore.device import autocast, double, forked
 from lvmcore.errors import LvmError
 from lvmcore.expression import Expression, Term, parse
 from lvmcore.registry import Made, Registry
@@ -56,7 +56,7 @@ class ScheduledInput(nn.Module):
         Raises:
             LvmError: the encoding gives another shape.
         """
-        with torch.random.fork_rng(devices=[], enabled=self.training and not self.acts):
+        with forked(context.device, enabled=self.training and not self.acts):
             rows = self.encoding(context, self.strength)
         batch, length, channels = context.shape
         if _shape(rows)[:-1] != (batch, length) or rows.shape[-1] < channels:
@@ -298,7 +298,7 @@ def rebuilt(
         )
     # the very Parameter objects, so that the optimizer keeps its moments
     other.load_state_dict(_weights(model), assign=True, strict=False)
-    return other.train(model.training)
+    return other.to(model.device).train(model.training)
 
 
 def restore(model: LatentVectorModel, other: LatentVectorModel) -> None:

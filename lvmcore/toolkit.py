@@ -14,6 +14,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, overload
 
+import attrs
 from rich.console import Console
 
 from lvmcore.errors import LvmError
@@ -33,6 +34,7 @@ from lvmcore.variants.variant import BASE, Variant
 if TYPE_CHECKING:
     from lvmcore.corpora import Corpora
     from lvmcore.data.corpus import Corpus
+    from lvmcore.estimate import Estimate
     from lvmcore.evaluation.controls import Control
     from lvmcore.foreign import Imported
     from lvmcore.installation import Finding
@@ -40,7 +42,6 @@ if TYPE_CHECKING:
     from lvmcore.prediction.forecast import Forecast
     from lvmcore.report.paired import Paired
     from lvmcore.runs.subject import Subject
-    from lvmcore.training.estimate import Estimate
     from lvmcore.training.validation import Plan
 
 PathLike = str | Path
@@ -57,6 +58,7 @@ class Lab:
         progress: where to show progress, and say what may not have been meant: a console of rich, True or False;
             None shows it in a terminal and in a notebook.
         forgiving: a fault of a file in `plugins` is told where plugins are listed, and is no error.
+        device: where models compute: cpu, cuda, cuda:1, mps; auto is the accelerator where there is one.
     """
 
     def __init__(
@@ -67,11 +69,12 @@ class Lab:
         registries: Iterable[PathLike] = (),
         progress: Console | bool | None = None,
         forgiving: bool = False,
+        device: str = "auto",
     ) -> None:
         self.folder = Path(runs)
         self._files, self._without = [Path(file) for file in plugins], tuple(without)
         self._registries = [Path(file) for file in registries]
-        self._console, self._forgiving = progress, forgiving
+        self._console, self._forgiving, self._device = progress, forgiving, device
         self.last: Run | None = None
         """The run that was begun last."""
 
@@ -97,6 +100,17 @@ class Lab:
         catalogue = load_catalogue([*all_files(self.registry), *self._registries])
         catalogue.absent = self.registry.plugins.absent()
         return catalogue
+
+    @cached_property
+    def device(self) -> str:
+        """Where models compute.
+
+        Raises:
+            LvmError: no such device, or it isn't there.
+        """
+        from lvmcore.device import find
+
+        return find(self._device)
 
     @property
     def variants(self) -> dict[str, Variant]:
@@ -151,12 +165,22 @@ class Lab:
     def estimate(
         self, variant: str | Variant | None = None, *, size: str = "full", precision: str = "fp32", **settings: Any
     ) -> Estimate:
-        """What a run would be, without making it: parameters, windows, steps, and how long it takes here."""
-        from lvmcore.training.estimate import estimate
+        """What a run would be, without making it: parameters, memory, windows, steps, and how long it takes here.
+
+        On the device `meta` nothing is computed or takes memory, and no time is told.
+        """
+        from lvmcore.device import ON_PAPER
+        from lvmcore.estimate import estimate
 
         plan = self.plan(variant, **settings)
         return estimate(
-            plan.variant, plan.resolved.stages, self.corpus(plan.variant.data), self.registry, size, precision
+            plan.variant,
+            plan.resolved.stages,
+            self.corpus(plan.variant.data),
+            self.registry,
+            size,
+            precision,
+            self._device if self._device == ON_PAPER else self.device,
         )
 
     def train(
@@ -169,6 +193,8 @@ class Lab:
         on_collapse: str = "stop",
         ignore_gates: bool = False,
         evaluate: bool = True,
+        init: PathLike | Run | None = None,
+        save_every: str | None = None,
         name: str = "",
         tags: Iterable[str] = (),
         listeners: Iterable[object] = (),
@@ -183,6 +209,8 @@ class Lab:
             on_collapse: stop, rollback or continue.
             ignore_gates: go on when a stage's gate fails.
             evaluate: with 5CAT, when it is trained.
+            init: a run, or a file of weights, to begin with in place of drawn weights.
+            save_every: what resuming needs is saved every `500 steps` or `10 min`, besides at the end of every epoch.
             name: what the run is called; by default as the variant.
             tags: words to find it by.
             listeners: objects with `@hookimpl` methods, which hear of this run as a plugin would.
@@ -192,15 +220,28 @@ class Lab:
         Raises:
             LvmError: a mistake in what was asked for; nothing is left behind. Later ones leave a run with its status.
         """
+        from lvmcore.runs.subject import model_file
+
         called = name or (variant.name if isinstance(variant, Variant) else variant) or settings.get("arch") or BASE
+        # before there is a run that would be `latest`
+        weights = None if init is None else model_file(init, self.folder, self._say)
         # the folder is there before anything heavy is imported: whoever looks sees that a run has begun
         run = self.last = Run.create(self.folder, called, command_line())
         try:
             plan = self.plan(variant, **settings)
             from lvmcore.experiment import Experiment
+            from lvmcore.training.saving import Interval
             from lvmcore.training.trainer import Conditions
 
-            conditions = Conditions(seed=seed, precision=precision, size=size, on_collapse=on_collapse)
+            every = Interval.of(save_every) if save_every else None
+            conditions = Conditions(
+                seed=seed,
+                precision=precision,
+                device=self.device,
+                size=size,
+                on_collapse=on_collapse,
+                save_every=every,
+            )
             for said in plan.notes:
                 self._say(said)
         except BaseException:
@@ -217,6 +258,52 @@ class Lab:
                 ignore_gates=ignore_gates,
                 evaluated=evaluate,
                 tags=tuple(tags),
+                init=weights,
+                asked_init=_name_of(init),
+                own=(*listeners, *([display] if display else [])),
+                progress=display.evaluating if display else _silent,
+            )
+            experiment.carry_out(run)
+        return run
+
+    def resume(
+        self,
+        which: str | Run = "latest",
+        *,
+        epochs: int | None = None,
+        data: str | None = None,
+        save_every: str | None = None,
+        evaluate: bool = True,
+        listeners: Iterable[object] = (),
+        **settings: Any,
+    ) -> Run:
+        """Go on with a run that stopped, whatever stopped it: the result is that of one go, to the bit on a processor.
+
+        Args:
+            epochs: more of them, also of a finished run, where its schedule does not depend on how many they are.
+            data: where its corpus lies now, if it has moved.
+            save_every: in place of what it was begun with.
+            evaluate: with 5CAT, when it is trained.
+            listeners: as in `train`.
+            settings: what the run is thought to be, as `train` takes it; nothing of it may differ.
+
+        Raises:
+            LvmError: it has no state, another process works on it, or something is asked for that it is not.
+        """
+        from lvmcore.device import threads
+        from lvmcore.resume import take_up
+
+        run = self.last = self.run(which)
+        if "init" in settings:
+            settings["init"] = _name_of(settings["init"]) or None
+        changes = {"epochs": epochs, "data": data, "save_every": save_every}
+        experiment = take_up(run, self.registry, self.catalogue, self._say, changes, settings, self.device)
+        if experiment is None:
+            return run
+        with displayed(self.console, experiment.variant) as display, threads(run.record["machine"]["threads"]):
+            experiment = attrs.evolve(
+                experiment,
+                evaluated=evaluate,
                 own=(*listeners, *([display] if display else [])),
                 progress=display.evaluating if display else _silent,
             )
@@ -469,10 +556,15 @@ class Lab:
         subject = Subject.of(what, self.folder, self.registry, self._say)
         if data is None:
             subject.require_data()
-        return subject, self.corpus(data or subject.data)
+        return subject, self.corpus(data or subject.data).on(self.device)
 
     def _say(self, said: str) -> None:
         self.console.print(note(said))
+
+
+def _name_of(init: PathLike | Run | None) -> str:
+    """How weights to begin with were asked for."""
+    return str(init.path if isinstance(init, Run) else init or "")
 
 
 def _silent(what: str, done: int, total: int) -> None:

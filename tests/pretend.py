@@ -31,6 +31,7 @@ class Pretended(Tensor):
     """A tensor of the pretended device."""
 
     held: Tensor
+    is_meta = False  # pyright: ignore[reportAssignmentType]
 
     @staticmethod
     def __new__(cls, held: Tensor) -> Pretended:
@@ -86,7 +87,7 @@ def carry_out(func: Any, args: Any, kwargs: dict[str, Any], waits: Counter[str] 
     done = func(*held_args, **held)
     first = func._schema.arguments[0].alias_info if func._schema.arguments else None
     if first is not None and first.is_write:  # what is changed in place stays what and where it is
-        return args[0]
+        return args[0] if func._schema.returns else None
     return tree_map(lambda one: Pretended(one) if isinstance(one, Tensor) and to_device else one, done)
 
 

@@ -15,7 +15,8 @@ PLUGINS = TOP / "plugins"
 
 STACK = (
     ("toolkit",),
-    ("corpora", "experiment", "export", "installation"),
+    ("resume",),
+    ("corpora", "experiment", "estimate", "export", "installation"),
     ("testing", "building", "inspection"),
     ("training", "report"),
     ("runs",),
@@ -31,6 +32,7 @@ STACK = (
     ("hookspecs", "device"),
     ("timing",),
     ("components", "expression"),
+    ("trees",),
     ("files",),
     ("errors",),
     ("plain",),

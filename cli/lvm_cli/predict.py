@@ -11,6 +11,7 @@ from rich.text import Text
 
 from lvm_cli.console import console
 from lvm_cli.options import (
+    device_option,
     json_option,
     open_lab,
     plugin_options,
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
 @click.option("--encoder", default="", metavar="EXPR", help="What encodes the text.  [default: as the corpus]")
 @click.option("--chunker", default="", metavar="EXPR", help="What cuts the text.  [default: as the corpus]")
 @precision_option
+@device_option
 @registry_option
 @plugin_options
 @runs_option
@@ -47,6 +49,7 @@ def command(
     encoder: str,
     chunker: str,
     precision: str,
+    device: str,
     registries: tuple[Path, ...],
     files: tuple[Path, ...],
     without: tuple[str, ...],
@@ -61,7 +64,7 @@ def command(
     \b
     lvm predict latest --text chapter.txt --steps 3
     """
-    lab = open_lab(files, without, registries, root)
+    lab = open_lab(files, without, registries, root, device=device)
     found = lab.predict(
         what,
         _piped() if str(file) == "-" else file,

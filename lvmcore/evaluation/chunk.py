@@ -56,7 +56,9 @@ class Chunk:
     @cached_property
     def backwards(self) -> Tensor:
         """The context read backwards (B, C, D)."""
-        return self.batch.context.index_select(1, torch.arange(self.batch.length - 1, -1, -1, device=self.batch.corpus.device))
+        return self.batch.context.index_select(
+            1, torch.arange(self.batch.length - 1, -1, -1, device=self.batch.corpus.device)
+        )
 
     @cached_property
     def reversed(self) -> Tensor:

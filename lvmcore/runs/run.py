@@ -8,6 +8,7 @@ import platform
 import secrets
 import shutil
 import sys
+import time
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -16,22 +17,24 @@ from typing import Any, Self
 from lvmcore.errors import LvmError, MachineError
 from lvmcore.evaluation.document import Evaluation
 from lvmcore.evaluation.protocols import DEFAULT
-from lvmcore.files import json_lines, to_json, write_whole
+from lvmcore.files import json_lines, remove_leftovers, to_json, write_whole
 from lvmcore.runs.locks import is_held, take
 from lvmcore.runs.serving import served_at
 
 SCHEMA = 1
 DAMAGED = "damaged"
 """The status that the listings show of a folder whose files cannot be read; it is never written."""
+UNSAID = "the process ended without a word"
 STATUSES = ("running", "finished", "collapsed", "gate-failed", "interrupted", "failed", DAMAGED)
 
 
 class Run:
-    """One run on disk: `run.json`, `epochs.jsonl`, `model.safetensors`, `evaluation.json`, `windows.safetensors`."""
+    """One run on disk: `run.json`, `epochs.jsonl`, `model.safetensors`, `evaluation.json` and more."""
 
     def __init__(self, path: Path, record: dict[str, Any]) -> None:
         self.path, self.record = path, record
         self._lock: int | None = None
+        self._began, self._spent = time.monotonic(), 0.0
         self._evaluations: dict[str, dict[str, Any]] = {}
 
     @classmethod
@@ -51,7 +54,7 @@ class Run:
             ) from None
         run = cls(path, {"schema": SCHEMA, "id": path.name, "name": name, "status": "running", "reason": ""})
         run.lock()
-        run.update(command=command, started=now.isoformat(timespec="seconds"), versions=versions())
+        run.update(command=command, started=now.isoformat(timespec="microseconds"), versions=versions())
         return run
 
     @classmethod
@@ -66,12 +69,27 @@ class Run:
             raise LvmError("the file is no record of a run", where=str(file))
         run = cls(path, record)
         if record["status"] == "running" and not run.is_held():
-            record["status"], record["reason"] = "interrupted", "the process ended without a word"
+            record["status"], record["reason"] = "interrupted", UNSAID
         return run
 
     @property
     def model_file(self) -> Path:
         return self.path / "model.safetensors"
+
+    @property
+    def state_file(self) -> Path:
+        """All that resuming it needs; not there where it ended before its first step, or was made by lvm 0.1."""
+        return self.path / "state.safetensors"
+
+    @property
+    def best_state_file(self) -> Path:
+        """The state of the best epoch, of a run that may go back to it."""
+        return self.path / "best-state.safetensors"
+
+    @property
+    def seconds(self) -> float:
+        """Spent on it: those of the processes before this one as well."""
+        return self._spent + time.monotonic() - self._began
 
     @property
     def status(self) -> str:
@@ -82,6 +100,12 @@ class Run:
         """The addresses at which `lvm serve` serves it now."""
         return served_at(self.path)
 
+    def refresh(self) -> None:
+        """Read the record again, as when another process may have changed it before this one took the lock."""
+        self.record = type(self).open(self.path).record
+        if self._lock is not None and self.status == "running":  # nobody else holds it
+            self.record |= {"status": "interrupted", "reason": UNSAID}
+
     def update(self, **facts: Any) -> None:
         """Change `run.json`, whole or not at all."""
         self.record |= facts
@@ -89,9 +113,32 @@ class Run:
 
     def finish(self, status: str, reason: str = "") -> None:
         """Give the run its final status."""
-        ended = datetime.now(UTC)
-        seconds = (ended - datetime.fromisoformat(self.record["started"])).total_seconds()
-        self.update(status=status, reason=reason, ended=ended.isoformat(timespec="seconds"), seconds=round(seconds, 1))
+        ended = datetime.now(UTC).isoformat(timespec="seconds")
+        self.update(status=status, reason=reason, ended=ended, seconds=round(self.seconds, 1))
+
+    def go_on(self, spent: float, **facts: Any) -> None:
+        """Mark a run that had ended as under way again, and write down that it was resumed.
+
+        Args:
+            spent: seconds until the state that it goes on from.
+            facts: about the resuming.
+        """
+        remove_leftovers(self.path)
+        self._began, self._spent = time.monotonic(), spent
+        for key in ("ended", "seconds", "note"):
+            self.record.pop(key, None)
+        told = {"at": datetime.now(UTC).isoformat(timespec="seconds"), "command": command_line(), **facts}
+        if (before := self.record.get("versions")) != (now := versions()):
+            told["versions_before"] = before
+        self.update(status="running", reason="", resumed=[*self.record.get("resumed", ()), told], versions=now)
+
+    def write_model(self, content: bytes, best: dict[str, Any]) -> None:
+        """Keep other weights than before, of which an evaluation says nothing: it goes."""
+        for file in (*self.path.glob("evaluation*.json"), self.path / "windows.safetensors"):
+            file.unlink(missing_ok=True)
+        self._evaluations.clear()
+        write_whole(self.model_file, content)
+        self.update(best=best)
 
     def write_epochs(self, records: list[dict[str, Any]]) -> None:
         lines = [to_json(record, indent=None) + "\n" for record in records]
@@ -153,7 +200,11 @@ class Run:
         return {**self.record, "path": str(self.path), "evaluation": self.document_by()}
 
     def lock(self) -> None:
-        """Hold the folder until it is released, or this process ends."""
+        """Hold the folder until it is released, or this process ends.
+
+        Raises:
+            LvmError: another process does.
+        """
         self._lock = take(self.path / ".lock")
         if self._lock is None:
             raise LvmError("another process is working on this run", where=str(self.path))

@@ -143,7 +143,8 @@ class Subject:
                 expected="a corpus made with the same encoder",
                 fix="--data, another corpus",
             )
-        return predictor_of_model(self.name, model.eval(), resolve(precision)), model.shape.context
+        precision = resolve(precision, corpus.device.type)
+        return predictor_of_model(self.name, model.eval().to(corpus.device), precision), model.shape.context
 
 
 def model_file(what: str | Path | Run, folder: Path, tell: Tell = lambda said: None) -> Path:

@@ -20,6 +20,8 @@ class Placed(Protocol):
     """Gathers rows: index (R,) int64 on the processor → unit rows (R, D) float32 on `device`."""
 
     device: torch.device
+    said: str
+    """Where the rows are, in words."""
 
     def __call__(self, index: Tensor) -> Tensor: ...
 
@@ -28,6 +30,7 @@ class Here:
     """On the processor."""
 
     device = torch.device("cpu")
+    said = "rows are gathered on the processor"
 
     def __init__(self, vectors: Tensor | Joined, scales: Tensor | Joined) -> None:
         self.vectors, self.scales = vectors, scales
@@ -41,8 +44,8 @@ class There(Here):
     """On a device that holds them all, in the type that they are stored in."""
 
     def __init__(self, vectors: Tensor | Joined, scales: Tensor | Joined, device: torch.device) -> None:
-        self.device = device
-        self.vectors, self.scales = vectors[:].to(device), scales[:].to(device)
+        super().__init__(vectors[:].to(device), scales[:].to(device))
+        self.device, self.said = device, f"all rows lie there, {size(vectors, scales):,} bytes"
 
     def __call__(self, index: Tensor) -> Tensor:
         return super().__call__(index.to(self.device, non_blocking=True))
@@ -53,7 +56,7 @@ class Sent(Here):
 
     def __init__(self, vectors: Tensor | Joined, scales: Tensor | Joined, device: torch.device) -> None:
         super().__init__(vectors, scales)
-        self.device = device
+        self.device, self.said = device, f"rows are sent to it, {size(vectors, scales):,} bytes being too many"
 
     def __call__(self, index: Tensor) -> Tensor:
         held = (self.vectors.index_select(0, index), self.scales.index_select(0, index)[:, None])
