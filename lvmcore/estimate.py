@@ -37,7 +37,10 @@ class Estimate:
     steps: int
     """Of all epochs."""
     seconds: float | None
-    """Of training on this device, from a few steps of each stage; validation and evaluation come on top. None on paper."""
+    """Of training on this device, from a few steps of each stage; validation and evaluation come on top.
+
+    None on paper.
+    """
 
 
 def estimate(

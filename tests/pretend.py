@@ -23,7 +23,7 @@ WAITS = ("_local_scalar_dense", "nonzero", "masked_select", "_unique2", "unique_
 """What the processor waits for: a number, or a shape that depends on numbers."""
 
 
-class Stray(AssertionError):
+class StrayError(AssertionError):
     """A tensor of the processor met one of the device."""
 
 
@@ -74,7 +74,9 @@ def carry_out(func: Any, args: Any, kwargs: dict[str, Any], waits: Counter[str] 
     there = [isinstance(one, Pretended) for one in tensors]
     strays = [one for one in tensors if not isinstance(one, Pretended) and one.dim()]
     if any(there) and strays and func not in COPIES:
-        raise Stray(f"{func}: {[tuple(one.shape) for one in strays]} of the processor, beside tensors of the device")
+        raise StrayError(
+            f"{func}: {[tuple(one.shape) for one in strays]} of the processor, beside tensors of the device"
+        )
     device = kwargs.get("device")
     device = None if device is None else torch.device(device)
     to_device = any(there) if device is None else device == DEVICE

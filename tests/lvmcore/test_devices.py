@@ -13,11 +13,10 @@ import attrs
 import numpy as np
 import pytest
 import torch
-from pretend import DEVICE, Pretend, Stray
+from pretend import DEVICE, Pretend, StrayError
 from training import made, train
 
 from lvmcore import Lab, LvmError, device
-
 from lvmcore.data.corpus import Corpus
 from lvmcore.data.open import open_corpus
 from lvmcore.data.windows import Batch
@@ -57,9 +56,9 @@ def test_the_pretended_device_refuses_strays_and_counts_waits(pretend: Pretend) 
     assert (there * 2).sum().item() == 30
     assert there.cpu().tolist() == [[0, 1, 2], [3, 4, 5]]
     assert sum(pretend.waits.values()) == 2
-    with pytest.raises(Stray):
+    with pytest.raises(StrayError):
         there + torch.ones(3)
-    with pytest.raises(Stray):
+    with pytest.raises(StrayError):
         there[torch.tensor([0, 1])]
     there.zero_()
     assert there.sum().item() == 0
