@@ -131,7 +131,7 @@ def descend(values: dict[str, Value], module: nn.Module, optimizer: Optimizer, c
     norm = nn.utils.clip_grad_norm_(module.parameters(), clip)
     finite = norm.isfinite() & loss.isfinite()
     if waits_for_none(optimizer, norm.device):
-        optimizer.found_inf = (~finite).float()  # as torch.amp.GradScaler tells it
+        setattr(optimizer, "found_inf", (~finite).float())  # noqa: B010 – as torch.amp.GradScaler tells it
         optimizer.step()
         return torch.where(finite, norm, torch.nan), True
     if taken := bool(finite):
