@@ -33,7 +33,7 @@ STACK = (
     ("components", "expression"),
     ("files",),
     ("errors",),
-    ("plain",),
+    ("plain", "turns"),
 )
 """The rooms and modules of `lvmcore`, the uppermost first: each imports what is below it, and nothing beside it."""
 
