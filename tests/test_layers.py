@@ -17,7 +17,7 @@ STACK = (
     ("toolkit",),
     ("corpora", "experiment", "installation"),
     ("testing", "building", "inspection"),
-    ("training", "report"),
+    ("training", "report", "serving"),
     ("runs",),
     ("prediction",),
     ("evaluation",),

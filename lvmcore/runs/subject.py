@@ -79,6 +79,14 @@ class Subject:
         variant = self.record.get("variant")
         return variant if isinstance(variant, dict) else {}
 
+    def weights(self) -> Path | None:
+        """The file of its weights; None of a predictor.
+
+        Raises:
+            LvmError: a run without weights.
+        """
+        return None if self.file is None else _weights(self.file, self.run)
+
     def require_data(self) -> None:
         """See that the corpus that it was trained on is here, if that is a file.
 
