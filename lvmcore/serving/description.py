@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from importlib.metadata import version
 from typing import Any
 
@@ -44,11 +45,19 @@ def description(name: str, shape: Shape, limits: Limits, *, corpus: bool, token:
     count = _parameter("count", 1, limits.neighbours, "Chunks of each step.", 5)
     paths = {
         "/predict": {
-            "post": _asked("The vector that follows each context.", [], _predictions(shape, 2), shape, limits)
+            "post": _asked(
+                "The vector that follows each context.",
+                [],
+                _predictions(shape, 2),
+                _contexts(shape, limits.predictions),
+            )
         },
         "/rollout": {
             "post": _asked(
-                "Several steps ahead, each prediction fed back.", [steps], _predictions(shape, 3), shape, limits
+                "Several steps ahead, each prediction fed back.",
+                [steps],
+                _predictions(shape, 3),
+                _contexts(shape, limits.predictions),
             )
         },
         "/nearest": {
@@ -56,8 +65,7 @@ def description(name: str, shape: Shape, limits: Limits, *, corpus: bool, token:
                 "The chunks of the corpus that are nearest to each step ahead; those of the context are left out.",
                 [few, count],
                 _NEAREST,
-                shape,
-                limits,
+                _contexts(shape, limits.searched),
             )
         },
         "/": {
@@ -146,12 +154,12 @@ def _told(said: str, content: dict[str, Any]) -> dict[str, Any]:
 
 
 def _asked(
-    said: str, parameters: list[dict[str, Any]], content: dict[str, Any], shape: Shape, limits: Limits
+    said: str, parameters: list[dict[str, Any]], content: dict[str, Any], asked: dict[str, Any]
 ) -> dict[str, Any]:
     return {
         "summary": said,
         "parameters": parameters,
-        "requestBody": {"required": True, "content": _contexts(shape, limits)},
+        "requestBody": {"required": True, "content": asked},
         "responses": {"200": {"description": "It.", "content": content}, **_refusals(_ASKED)},
     }
 
@@ -160,15 +168,15 @@ def _refusals(statuses: tuple[str, ...]) -> dict[str, Any]:
     return {status: {"$ref": f"#/components/responses/{status}"} for status in statuses}
 
 
-def _contexts(shape: Shape, limits: Limits) -> dict[str, Any]:
-    number = {"type": "number", "minimum": -1e300, "maximum": 1e300}
+def _contexts(shape: Shape, most: int) -> dict[str, Any]:
+    number = {"type": "number", "minimum": -sys.float_info.max, "maximum": sys.float_info.max}
     row = _array(number, minItems=shape.dim, maxItems=shape.dim, contains={"not": {"const": 0}})
     rows = _array(row, minItems=shape.context, maxItems=shape.context)
     of_json = {
         "type": "object",
         "required": ["contexts"],
         "additionalProperties": False,
-        "properties": {"contexts": _array(rows, minItems=1, maxItems=limits.predictions)},
+        "properties": {"contexts": _array(rows, minItems=1, maxItems=most)},
         "description": f"Contexts of {shape.context} rows of {shape.dim} numbers, the oldest row first. Rows may have "
         "any length but 0.",
     }
