@@ -184,14 +184,26 @@ class LatentVectorModel(nn.Module):
                 f"a context of shape {tuple(rows.shape)} was given",
                 expected=f"({length}, {dim}) or (B, {length}, {dim}): {length} rows of {dim} numbers, the oldest first",
             )
-        rows = double(rows)
-        largest = rows.abs().amax(-1, keepdim=True)
-        sound = (largest.isfinite() & (largest > 0)).squeeze(-1)
-        if not sound.all():
-            place = (~sound).nonzero()[0].tolist()
-            of = f" of context {place[0]}" if len(place) == 2 else ""
-            raise LvmError(f"row {place[-1]}{of} is no direction: not finite, or all 0")
-        return nn.functional.normalize(rows / largest, dim=-1).float().to(self.device)
+        return unit_rows(rows).to(self.device)
+
+
+def unit_rows(rows: Tensor, first: int = 0) -> Tensor:
+    """Rows of any length and floating type, scaled to length 1: (C, D) or (B, C, D), float32.
+
+    Args:
+        first: the number of the first context, for errors.
+
+    Raises:
+        LvmError: a row is no direction; it is named by its number.
+    """
+    rows = double(rows)
+    largest = rows.abs().amax(-1, keepdim=True)
+    sound = (largest.isfinite() & (largest > 0)).squeeze(-1)
+    if not sound.all():
+        place = (~sound).nonzero()[0].tolist()
+        of = f" of context {first + place[0]}" if len(place) == 2 else ""
+        raise LvmError(f"row {place[-1]}{of} is no direction: not finite, or all 0")
+    return nn.functional.normalize(rows / largest, dim=-1).float()
 
 
 @overload

@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, overload
+from typing import TYPE_CHECKING, Any, Literal, TextIO, overload
 
 import attrs
 from rich.console import Console
@@ -42,6 +42,7 @@ if TYPE_CHECKING:
     from lvmcore.prediction.forecast import Forecast
     from lvmcore.report.paired import Paired
     from lvmcore.runs.subject import Subject
+    from lvmcore.serving.limits import Limits
     from lvmcore.training.validation import Plan
 
 PathLike = str | Path
@@ -516,6 +517,47 @@ class Lab:
         save_model(target, found.model, foreign.about())
         return target, found
 
+    def serve(
+        self,
+        what: str | Path | Run,
+        data: str | Corpus | None = None,
+        *,
+        host: str = "127.0.0.1",
+        port: int = 9007,
+        uds: PathLike | None = None,
+        names: Iterable[str] = (),
+        precision: str = "fp32",
+        limits: Limits | None = None,
+        log: TextIO | None = None,
+    ) -> None:
+        """Serve a model over HTTP until SIGINT or SIGTERM; needs the extra `serve`.
+
+        Args:
+            what: a run, its id, `latest`, or a file of weights.
+            data: the corpus in which /nearest looks; by default the one that the model was trained on, if it is here.
+            host: an address of this machine; beyond loopback, LVM_TOKEN must hold a token.
+            uds: a Unix socket to listen to instead.
+            names: by which clients call the host, besides `host` and localhost.
+            limits: of requests; None for the usual ones.
+            log: where a line is written for each request.
+
+        Raises:
+            LvmError: there is nothing of that name, it is no model, there is no token, or the extra is missing.
+            MachineError: nothing can listen there.
+        """
+        try:
+            from lvmcore.serving.door import Address
+            from lvmcore.serving.server import serve
+        except ModuleNotFoundError as problem:
+            fix = "pip install 'lvmcore[serve]'"
+            raise LvmError(f"lvm serve needs {problem.name}, which is not installed", fix=fix) from None
+        from lvmcore.runs.subject import Subject
+
+        subject = Subject.of(what, self.folder, self.registry, self._say)
+        address = Address(host, port, None if uds is None else Path(uds), frozenset(names))
+        corpus = self._corpus_beside(subject, data)
+        serve(subject, self.registry, corpus, precision, self.device, address, limits, log, self._tell, self._say)
+
     def delete(self, run: str | Run) -> None:
         """Remove a run's folder with all that is in it; nothing brings it back, and later ones move up a number.
 
@@ -558,8 +600,22 @@ class Lab:
             subject.require_data()
         return subject, self.corpus(data or subject.data).on(self.device)
 
+    def _corpus_beside(self, subject: Subject, data: str | Corpus | None) -> Corpus | None:
+        """The corpus that is asked for; else the one that a model was trained on, or a word about why it isn't here."""
+        if data is not None or not subject.data:
+            return None if data is None else self.corpus(data).on(self.device)
+        try:
+            subject.require_data()
+            return self.corpus(subject.data).on(self.device)
+        except LvmError as problem:
+            self._say(f"no corpus to look into: {problem.what}")
+            return None
+
     def _say(self, said: str) -> None:
         self.console.print(note(said))
+
+    def _tell(self, said: str) -> None:
+        self.console.print(said)
 
 
 def _name_of(init: PathLike | Run | None) -> str:

@@ -18,7 +18,7 @@ STACK = (
     ("resume",),
     ("corpora", "experiment", "estimate", "export", "installation"),
     ("testing", "building", "inspection"),
-    ("training", "report"),
+    ("training", "report", "serving"),
     ("runs",),
     ("prediction",),
     ("evaluation",),
@@ -35,7 +35,7 @@ STACK = (
     ("trees",),
     ("files",),
     ("errors",),
-    ("plain",),
+    ("plain", "turns"),
 )
 """The rooms and modules of `lvmcore`, the uppermost first: each imports what is below it, and nothing beside it."""
 

@@ -23,7 +23,8 @@ from lvm_cli.options import (
 from lvmcore.errors import LvmError
 
 if TYPE_CHECKING:
-    from lvmcore.prediction.forecast import Forecast, Neighbour
+    from lvmcore.prediction.forecast import Forecast
+    from lvmcore.prediction.neighbours import Neighbour
 
 
 @click.command("predict")

@@ -86,7 +86,8 @@ class Subject:
             LvmError: it has none.
         """
         if self.file is None:
-            raise LvmError(f"'{self.name}' has no weights", expected="a run, or a file of weights", fix="lvm runs")
+            said = f"'{self.name}' is a predictor and has no weights"
+            raise LvmError(said, expected="a run, or a file of weights", fix="lvm runs")
         return _weights(self.file, self.run)
 
     def require_data(self) -> None:
