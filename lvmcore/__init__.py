@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from lvmcore.evaluation.fivecat.rollout import Rollout
     from lvmcore.evaluation.protocols import Protocol
     from lvmcore.files import cache_folder
+    from lvmcore.foreign import Adopted
     from lvmcore.hookspecs import hookimpl
     from lvmcore.model import Shape
     from lvmcore.report import tables
@@ -87,6 +88,7 @@ _HOMES = {
     "mix": "data.keys",
     "hookimpl": "hookspecs",
     "Shape": "model",
+    "Adopted": "foreign",
     "Step": "training.step",
 }
 
@@ -140,6 +142,7 @@ __all__ = [  # noqa: RUF022 – in the order of _HOMES
     "mix",
     "hookimpl",
     "Shape",
+    "Adopted",
     "Step",
     "tables",
     "device",

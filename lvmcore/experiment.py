@@ -122,12 +122,7 @@ class Experiment:
             ignore_gates=self.ignore_gates,
             overrides=self.overrides,
             tags=list(self.tags),
-            corpus={
-                "name": corpus.info.name,
-                "digest": corpus.digest,
-                "dim": corpus.dim,
-                "rows": len(corpus),
-            },
+            corpus=corpus.facts,
             windows={"train": len(trainer.train_windows), "val": len(trainer.val_windows)},
             steps=[prepared.steps for prepared in trainer.stages],
             recipe=attrs.asdict(trainer.model.recipe),

@@ -56,7 +56,7 @@ class ScheduledInput(nn.Module):
         Raises:
             LvmError: the encoding gives another shape.
         """
-        with torch.random.fork_rng(devices=[], enabled=not self.acts):
+        with torch.random.fork_rng(devices=[], enabled=self.training and not self.acts):
             rows = self.encoding(context, self.strength)
         batch, length, channels = context.shape
         if _shape(rows)[:-1] != (batch, length) or rows.shape[-1] < channels:
@@ -101,7 +101,7 @@ class LatentVectorModel(nn.Module):
         for item in self.inputs:
             context = item(context)
         raw = self.architecture(context)
-        expected = (len(context), self.shape.dim)
+        expected = (context.shape[0], self.shape.dim)
         if _shape(raw) != expected:
             raise LvmError(
                 f"the architecture gives {_what(raw)}",

@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from lvmcore.corpora import Corpora
     from lvmcore.data.corpus import Corpus
     from lvmcore.evaluation.controls import Control
+    from lvmcore.foreign import Imported
     from lvmcore.installation import Finding
     from lvmcore.model import LatentVectorModel
     from lvmcore.prediction.forecast import Forecast
@@ -363,6 +364,70 @@ class Lab:
         from lvmcore.runs.subject import model_file
 
         return load_model(model_file(what, self.folder, self._say), self.registry)[0]
+
+    def export(
+        self, what: str | Path | Run, folder: PathLike, *, formats: Iterable[str] = (), licence: str = ""
+    ) -> list[Path]:
+        """Write a model as a folder that the Hugging Face Hub takes: weights, config and a model card.
+
+        Args:
+            what: a run, or a file of weights.
+            folder: a new one.
+            formats: `onnx`, `torch-export`: graphs beside the weights, which need no lvm.
+            licence: of the weights, as the Hub names it: `apache-2.0`.
+
+        Raises:
+            LvmError: there is nothing of that name, the folder is there, or no graph can be drawn of the model.
+        """
+        from lvmcore.export.folder import export
+        from lvmcore.report.details import details_of, status_text
+        from lvmcore.runs.subject import Subject
+
+        subject = Subject.of(what, self.folder, self.registry, self._say)
+        run = subject.run
+        return export(
+            subject.weights(),
+            Path(folder),
+            self.registry,
+            name=run.record["name"] if run else subject.name,
+            evaluation=run.document_by() if run else None,
+            details=details_of(1, run, self.registry, subject.name, status_text(run)) if run else None,
+            formats=formats,
+            licence=licence,
+        )
+
+    def import_checkpoint(
+        self,
+        file: PathLike,
+        into: PathLike | None = None,
+        *,
+        arch: str = "",
+        inputs: str | None = None,
+        context: int = 5,
+        force: bool = False,
+    ) -> tuple[Path, Imported]:
+        """Read a checkpoint of the older tools, FILE.pt, and write it as a file of ours; gives that, and the model.
+
+        Args:
+            into: by default the same name with the suffix .safetensors.
+            arch, inputs: what the tensors do not tell.
+            context: rows that it reads, which no file says.
+            force: overwrite the file.
+
+        Raises:
+            LvmError: it cannot be read without running something, or no architecture knows its tensors.
+        """
+        from lvmcore.checkpoint import save_model
+        from lvmcore.foreign import Foreign, adopt
+
+        path = Path(file)
+        target = Path(into) if into is not None else path.with_suffix(".safetensors")
+        if target.exists() and not force:
+            raise LvmError("the file exists already", where=str(target), fix="--force, or another -o")
+        foreign = Foreign.read(path)
+        found = adopt(foreign, self.registry, arch=arch, inputs=inputs, context=context)
+        save_model(target, found.model, foreign.about())
+        return target, found
 
     def delete(self, run: str | Run) -> None:
         """Remove a run's folder with all that is in it; nothing brings it back, and later ones move up a number.

@@ -15,13 +15,13 @@ PLUGINS = TOP / "plugins"
 
 STACK = (
     ("toolkit",),
-    ("corpora", "experiment", "installation"),
+    ("corpora", "experiment", "export", "installation"),
     ("testing", "building", "inspection"),
     ("training", "report"),
     ("runs",),
     ("prediction",),
     ("evaluation",),
-    ("checkpoint",),
+    ("checkpoint", "foreign"),
     ("model",),
     ("data", "variants"),
     ("scaffolds",),

@@ -22,6 +22,8 @@ COMMANDS = {
     "show": ("show", "Show a component, a variant, a run or a file."),
     "plugins": ("plugins", "List the plugins, and why one failed."),
     "check": ("check", "Check the installation."),
+    "export": ("export", "Write a model as a folder for others."),
+    "import-checkpoint": ("import_checkpoint", "Read a model of the older tools."),
     "new": ("new", "Begin a plugin of one's own."),
     "data": ("data", "Make corpora, and look into them."),
     "serve": ("serve", "Serve a model over HTTP."),

@@ -151,6 +151,13 @@ class Corpus:
     def dim(self) -> int:
         return self.vectors.shape[1]
 
+    @property
+    def facts(self) -> dict[str, Any]:
+        """What whoever trains on it keeps of it: which vectors, of which text, by which encoder."""
+        own = {"name": self.info.name, "digest": self.digest, "dim": self.dim, "rows": len(self)}
+        told = {key: getattr(self.info, key) for key in (*OF_ENCODER, *OF_TEXT)}
+        return own | {key: said for key, said in told.items() if said not in ("", "unknown")}
+
     def __len__(self) -> int:
         return self.vectors.shape[0]
 

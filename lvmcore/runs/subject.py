@@ -48,7 +48,7 @@ class Subject:
             return cls("model", model=what)
         if isinstance(what, str) and _is_predictor(what, registry):
             return cls(what)
-        path = Path(what)
+        path = _exported(Path(what))
         if path.suffix == ".safetensors":
             header = header_of(path)
             return cls(header.get("run", path.stem), file=path, record=header)
@@ -78,6 +78,16 @@ class Subject:
         """What a run's record says of it; the header of a file has but its name."""
         variant = self.record.get("variant")
         return variant if isinstance(variant, dict) else {}
+
+    def weights(self) -> Path:
+        """The file of its weights.
+
+        Raises:
+            LvmError: it has none.
+        """
+        if self.file is None:
+            raise LvmError(f"'{self.name}' has no weights", expected="a run, or a file of weights", fix="lvm runs")
+        return _weights(self.file, self.run)
 
     def require_data(self) -> None:
         """See that the corpus that it was trained on is here, if that is a file.
@@ -125,7 +135,7 @@ class Subject:
 
         if self.model is None and self.file is None:
             return yardstick(self.name, corpus, registry), 5
-        model = self.model or load_model(_weights(self.file, self.run), registry)[0]
+        model = self.model or load_model(self.weights(), registry)[0]
         if model.shape.dim != corpus.dim:
             raise LvmError(
                 f"the model reads vectors of width {model.shape.dim}, the corpus holds width {corpus.dim}",
@@ -137,15 +147,21 @@ class Subject:
 
 
 def model_file(what: str | Path | Run, folder: Path, tell: Tell = lambda said: None) -> Path:
-    """The weights of a run, or the file itself.
+    """The weights of a run or of an exported folder, or the file itself.
 
     Raises:
         LvmError: no such run, or one without weights.
     """
-    if not isinstance(what, Run) and Path(what).suffix == ".safetensors":
-        return Path(what)
+    if not isinstance(what, Run) and (path := _exported(Path(what))).suffix == ".safetensors":
+        return path
     run = what if isinstance(what, Run) else find_run(str(what), folder, tell)
     return _weights(run.model_file, run)
+
+
+def _exported(path: Path) -> Path:
+    """The weights in a folder that `lvm export` wrote; any other path as it is."""
+    weights = path / "model.safetensors"
+    return weights if weights.is_file() and not (path / "run.json").exists() else path
 
 
 def header_of(file: Path) -> dict[str, Any]:
@@ -162,11 +178,10 @@ def header_of(file: Path) -> dict[str, Any]:
     return header if isinstance(header, dict) and header.get("kind") == "model" else {}
 
 
-def _weights(file: Path | None, run: Run | None) -> Path:
+def _weights(file: Path, run: Run | None) -> Path:
     if run is not None and not run.model_file.is_file():
         expected = "a run with at least one epoch done"
         raise LvmError("the run holds no weights", where=str(run.path), expected=expected)
-    assert file is not None
     return file
 
 

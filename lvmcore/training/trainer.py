@@ -233,7 +233,7 @@ class Trainer:
         about = {
             "run": self.run.path.name,
             "variant": self.variant.name,
-            "corpus": {"name": self.corpus.info.name, "digest": self.corpus.digest},
+            "corpus": self.corpus.facts,
             "data": self.variant.data,
             "best": self.best,
             "val_cos": record["val_cos"],

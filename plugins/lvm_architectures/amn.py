@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from typing import ClassVar, Self
+from collections.abc import Mapping
+from typing import Any, ClassVar, Self
 
 import torch
 from attrs.validators import ge
 from torch import Tensor, nn
 
-from lvmcore import Shape, component, option
+from lvm_architectures.older import renamed
+from lvmcore import Adopted, Shape, component, option
 
 
 @component
@@ -27,6 +29,17 @@ class Amn:
     @classmethod
     def toy(cls) -> Self:
         return cls(d_model=16, hidden=32)
+
+    @classmethod
+    def adopt(cls, weights: Mapping[str, Tensor], facts: Mapping[str, Any]) -> Adopted | None:
+        """A checkpoint of the older tools' AMN, whose last hidden layer is as wide as its keys."""
+        names = {r"context_encoder\.": "key.", r"query_encoder\.": "query.", r"residual_net\.": "mlp."}
+        own = renamed(weights, names)
+        if own is None:
+            return None
+        width, channels = own["key.weight"].shape
+        made = cls(d_model=width, hidden=len(own["mlp.0.weight"]))
+        return Adopted(made, own, channels=channels, dim=len(own["mlp.6.weight"]))
 
     def build(self, shape: Shape) -> nn.Module:
         return AttentionMixture(shape, self.d_model, self.hidden)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Self
+from collections.abc import Mapping
+from typing import Any, Self
 
 from attrs.validators import and_, ge, lt
 from torch import Tensor, nn
 
-from lvmcore import Shape, component, option
+from lvm_architectures.older import layers_in, renamed
+from lvmcore import Adopted, Shape, component, option
 
 
 @component
@@ -25,6 +27,18 @@ class Gru:
     @classmethod
     def toy(cls) -> Self:
         return cls(d_model=32, layers=1)
+
+    @classmethod
+    def adopt(cls, weights: Mapping[str, Tensor], facts: Mapping[str, Any]) -> Adopted | None:
+        """A checkpoint of the older tools' GRU."""
+        names = {r"input_proj\.": "project.", r"output_proj\.": "head."}
+        names |= {r"blocks\.(\d+)\.gru\.": r"layers.\1.", r"blocks\.(\d+)\.norm\.": r"norms.\1."}
+        own = renamed(weights, names)
+        if own is None:
+            return None
+        width, channels = own["project.weight"].shape
+        made = cls(d_model=width, layers=layers_in(own, r"layers\."), dropout=float(facts.get("dropout", 0.0)))
+        return Adopted(made, own, channels=channels, dim=len(own["head.weight"]))
 
     def build(self, shape: Shape) -> nn.Module:
         return ResidualGru(shape, self)

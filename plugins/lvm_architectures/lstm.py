@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import cache
-from typing import Self
+from typing import Any, Self
 
 import torch
 from attrs.validators import and_, ge, lt
 from torch import Tensor, nn
 
-from lvmcore import Shape, component, option
+from lvm_architectures.older import layers_in, renamed
+from lvmcore import Adopted, Shape, component, option
 
 
 @component
@@ -27,6 +29,16 @@ class Lstm:
     @classmethod
     def toy(cls) -> Self:
         return cls(hidden=32)
+
+    @classmethod
+    def adopt(cls, weights: Mapping[str, Tensor], facts: Mapping[str, Any]) -> Adopted | None:
+        """A checkpoint of the older tools' LSTM."""
+        own = renamed(weights, {r"lstm\.": "lstm.", r"output_proj\.": "head."})
+        if own is None or "lstm.weight_ih_l0" not in own:
+            return None
+        layers = layers_in(own, r"lstm\.weight_ih_l")
+        made = cls(hidden=own["lstm.weight_hh_l0"].shape[1], layers=layers, dropout=float(facts.get("dropout", 0.2)))
+        return Adopted(made, own, channels=own["lstm.weight_ih_l0"].shape[1], dim=len(own["head.weight"]))
 
     def build(self, shape: Shape) -> nn.Module:
         return StackedLstm(shape, self)

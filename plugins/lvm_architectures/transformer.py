@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Literal, Self
+from collections.abc import Mapping
+from typing import Any, Literal, Self
 
 import torch
 from attrs.validators import and_, ge, lt, optional
 from torch import Tensor, nn
 
-from lvmcore import Shape, component, option
+from lvm_architectures.older import layers_in, renamed
+from lvmcore import Adopted, Shape, component, option
 
 
 @component
@@ -35,6 +37,25 @@ class Transformer:
     @classmethod
     def toy(cls) -> Self:
         return cls(d_model=32, heads=2, layers=1)
+
+    @classmethod
+    def adopt(cls, weights: Mapping[str, Tensor], facts: Mapping[str, Any]) -> Adopted | None:
+        """A checkpoint of the older tools' transformer; the number of heads is in no tensor."""
+        names = {r"input_proj\.": "project.", r"transformer_decoder\.layers\.": "layers.", r"head\.": "head."}
+        own = renamed(weights, names, unused=["pos_encoder.pe"])
+        if own is None:
+            return None
+        width, channels = own["project.weight"].shape
+        told = facts.get("heads", facts.get("nhead"))
+        made = cls(
+            d_model=width,
+            heads=int(told or 8),
+            layers=layers_in(own, r"layers\."),
+            ffn=len(own["layers.0.linear1.weight"]),
+            dropout=float(facts.get("dropout", 0.1)),
+        )
+        dim = len(own["head.3.weight"])
+        return Adopted(made, own, channels=channels, dim=dim, assumed=() if told else (f"heads={made.heads}",))
 
     def build(self, shape: Shape) -> nn.Module:
         return CausalDecoder(shape, self)

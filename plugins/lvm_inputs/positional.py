@@ -30,5 +30,5 @@ class PositionalChannel(nn.Module):
         self.register_buffer("positions", torch.linspace(0, 1, context)[:, None], persistent=False)
 
     def forward(self, context: Tensor, strength: Tensor) -> Tensor:
-        channel = (self.positions * strength).expand(len(context), -1, 1)  # (B, C, 1)
+        channel = (self.positions * strength).expand(context.shape[0], -1, 1)  # (B, C, 1)
         return torch.cat([context, channel.to(context.dtype)], -1)  # (B, C, D_in + 1)
