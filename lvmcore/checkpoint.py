@@ -54,6 +54,8 @@ def load_model(path: Path, registry: Registry) -> tuple[LatentVectorModel, dict[
         with safetensors.safe_open(str(path), framework="pt") as held:
             model.load_state_dict({name: held.get_tensor(name) for name in shapes})
     except LvmError as problem:
+        if str(path) not in (problem.where or ""):
+            problem.where = f"{path}: {problem.where}" if problem.where else str(path)
         raise _missing_plugin(header, registry, path) or problem from None
     except TooMuchError as problem:
         raise _no_fit(f"it asks for {problem}, and the file is of {path.stat().st_size:,}", path) from None

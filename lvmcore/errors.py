@@ -6,7 +6,10 @@ import os
 from collections.abc import Iterable
 from difflib import get_close_matches
 
-from lvmcore.plain import clean
+from lvmcore.plain import clean, clean_title
+
+LONGEST = 1000
+"""Characters of what is told of an exception of others."""
 
 
 class LvmError(Exception):
@@ -45,8 +48,10 @@ def strict() -> bool:
 
 
 def because(problem: BaseException) -> str:
-    """What was raised, in one line."""
-    return clean(problem.what if isinstance(problem, LvmError) else f"{type(problem).__name__}: {problem}")
+    """What was raised, in one line, without the frames that torch adds."""
+    text = problem.what if isinstance(problem, LvmError) else f"{type(problem).__name__}: {problem}"
+    said = clean_title(text.partition("\nException raised from")[0])
+    return said if len(said) <= LONGEST else f"{said[: LONGEST - 1]}…"
 
 
 def nearest(name: str, choices: Iterable[str]) -> str | None:

@@ -7,9 +7,10 @@ import math
 import os
 import stat
 import struct
-from collections.abc import Iterator
+import tomllib
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any, TypeVar, get_origin
+from typing import Any, BinaryIO, TypeVar, get_origin
 
 import attrs
 import cattrs
@@ -27,18 +28,28 @@ DEPTH = 64
 _WHOLE = range(-(1 << 63), 1 << 63)
 
 
+def open_regular(path: Path) -> BinaryIO:
+    """A regular file to read: a pipe would be waited for, and a device has no end.
+
+    Raises:
+        OSError: it is not there, or must not be read.
+        LvmError: it is something else.
+    """
+    file = os.fdopen(os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC), "rb")
+    if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+        file.close()
+        raise LvmError("it is no regular file", where=str(path))
+    return file
+
+
 def read_bytes(path: Path, most: int = RECORD) -> bytes:
     """All of a file.
 
     Raises:
-        LvmError: not there, no regular file (a pipe would be waited for, a device has no end), or too large.
+        LvmError: not there, no regular file, or too large.
     """
     try:
-        handle = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
-        with os.fdopen(handle, "rb") as file:
-            found = os.fstat(handle)
-            if not stat.S_ISREG(found.st_mode):
-                raise LvmError("it is no regular file", where=str(path))
+        with open_regular(path) as file:
             content = file.read(most + 1)
     except OSError as problem:
         raise LvmError(f"the file cannot be read: {problem.strerror or problem}", where=str(path)) from None
@@ -53,10 +64,7 @@ def read_json(path: Path, most: int = RECORD) -> Any:
     Raises:
         LvmError: as `read_bytes`; what is no UTF-8, no JSON, or nested too deep.
     """
-    try:
-        return parse_json(read_bytes(path, most).decode())
-    except ValueError as problem:
-        raise LvmError(f"the file cannot be read: {problem}", where=str(path)) from None
+    return _parsed(path, most, "JSON", parse_json)
 
 
 def read_json_lines(path: Path, most: int = RECORD) -> list[Any]:
@@ -65,10 +73,26 @@ def read_json_lines(path: Path, most: int = RECORD) -> list[Any]:
     Raises:
         LvmError: as `read_json`; the line is named.
     """
+    return _parsed(path, most, "JSONL", lambda text: list(_lines(text)))
+
+
+def read_toml(path: Path, most: int = RECORD) -> dict[str, Any]:
+    """The tables of a TOML file.
+
+    Raises:
+        LvmError: as `read_json`.
+    """
+    return _parsed(path, most, "TOML", tomllib.loads)
+
+
+def _parsed(path: Path, most: int, form: str, parse: Callable[[str], T]) -> T:
     try:
-        return list(_lines(read_bytes(path, most).decode()))
+        return parse(read_bytes(path, most).decode())
+    except RecursionError:
+        why: object = "it is nested too deep"
     except ValueError as problem:
-        raise LvmError(f"the file cannot be read: {problem}", where=str(path)) from None
+        why = problem
+    raise LvmError(f"the file is no {form}: {why}", where=str(path))
 
 
 def _lines(text: str) -> Iterator[Any]:
@@ -131,10 +155,7 @@ def read_header(path: Path, most: int = RECORD) -> Header:
     import safetensors
 
     try:
-        handle = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
-        with os.fdopen(handle, "rb") as file:
-            if not stat.S_ISREG(os.fstat(handle).st_mode):
-                raise LvmError("it is no regular file", where=str(path))
+        with open_regular(path) as file:
             length = struct.unpack("<Q", file.read(8).ljust(8, b"\0"))[0]
         if length > most:
             raise ValueError(f"its header would have {length:,} bytes, and {most:,} is the most")

@@ -468,7 +468,7 @@ class Lab:
 
         subject = Subject.of(what, self.folder, self.registry, self._say)
         if data is None:
-            subject.require_data()
+            subject.require_data(self.registry)
         return subject, self.corpus(data or subject.data)
 
     def _say(self, said: str) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tomllib
 from collections.abc import Iterable
 from importlib.resources import files
 from pathlib import Path
@@ -12,7 +11,7 @@ import attrs
 import cattrs
 
 from lvmcore.errors import LvmError, nearest, unknown
-from lvmcore.records import converter, describe, mistakes
+from lvmcore.records import converter, describe, mistakes, read_toml
 from lvmcore.registry import Registry
 from lvmcore.variants.gates import FORMS, Gate, parse_rule
 from lvmcore.variants.published import BySplit
@@ -120,12 +119,9 @@ def load_catalogue(paths: Iterable[Path]) -> Catalogue:
 
 
 def _read_toml(file: Path) -> dict[str, Any]:
-    try:
-        return tomllib.loads(file.read_text("utf-8"))
-    except FileNotFoundError:
-        raise LvmError("there is no such registry file", where=str(file)) from None
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as problem:
-        raise LvmError(f"the registry file cannot be read: {problem}", where=str(file)) from None
+    if not file.exists():
+        raise LvmError("there is no such registry file", where=str(file))
+    return read_toml(file)
 
 
 _converter = converter(forbid_extra_keys=True)
