@@ -71,21 +71,6 @@ def to_json(document: Any, *, indent: int | None = 1) -> str:
     return json.dumps(_finite(document), indent=indent, ensure_ascii=False, allow_nan=False)
 
 
-def json_lines(text: str) -> list[Any]:
-    """The values of a JSON Lines file. A line ends at a newline only: JSON text may hold the other line separators.
-
-    Raises:
-        ValueError: a line is no JSON; its number and column are named.
-    """
-    found = []
-    for number, line in enumerate(text.removesuffix("\n").split("\n") if text else [], 1):
-        try:
-            found.append(json.loads(line))
-        except json.JSONDecodeError as problem:
-            raise ValueError(f"line {number}, column {problem.colno}: {problem.msg}") from None
-    return found
-
-
 def cache_folder() -> Path:
     """LVM_CACHE, or the user's cache folder."""
     home = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
