@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import json
 import math
 import os
 import secrets
+import stat
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -75,6 +77,29 @@ def cache_folder() -> Path:
     """LVM_CACHE, or the user's cache folder."""
     home = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
     return Path(os.environ.get("LVM_CACHE") or Path(home) / "lvm")
+
+
+def make_private(folder: Path) -> None:
+    """Make a folder that nobody else may write to or look into.
+
+    Raises:
+        OSError: it cannot be made, or is somebody else's.
+    """
+    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    if folder.is_symlink():
+        raise OSError(errno.EPERM, "the folder is a link", str(folder))
+    os.chmod(folder, 0o700)
+
+
+def is_private(path: Path) -> bool:
+    """Whether a file or a folder is the user's own, no link, and, of a folder, nobody else may write to it.
+
+    Raises:
+        OSError: it is not there.
+    """
+    found = path.lstat()
+    own = found.st_uid == os.geteuid() and not stat.S_ISLNK(found.st_mode)
+    return own and not (stat.S_ISDIR(found.st_mode) and found.st_mode & 0o022)
 
 
 def _finite(value: Any) -> Any:
