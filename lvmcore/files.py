@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from lvmcore.errors import MachineError
+from lvmcore.plain import escaped
 
 
 def write_whole(path: Path, content: bytes | str) -> None:
@@ -69,8 +70,8 @@ def _flush_folder(folder: Path) -> None:
 
 
 def to_json(document: Any, *, indent: int | None = 1) -> str:
-    """JSON text; a number that is not finite becomes null, since JSON has none."""
-    return json.dumps(_finite(document), indent=indent, ensure_ascii=False, allow_nan=False)
+    """JSON text, plain enough to be printed; a number that is not finite becomes null, since JSON has none."""
+    return escaped(json.dumps(_finite(document), indent=indent, ensure_ascii=False, allow_nan=False))
 
 
 def cache_folder() -> Path:

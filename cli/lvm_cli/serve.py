@@ -10,8 +10,10 @@ from typing import Any
 
 import click
 
+from lvm_cli.console import echo, say
 from lvm_cli.options import open_lab, plugin_options, precision_option, runs_option
 from lvmcore.errors import LvmError, MachineError
+from lvmcore.report.tables import one_line
 from lvmcore.runs.run import Run
 from lvmcore.runs.serving import deployed
 from lvmcore.runs.subject import model_file
@@ -67,8 +69,8 @@ def command(
             try:
                 held.enter_context(deployed(run.path, url))
             except MachineError as problem:  # a store of models may well be read-only
-                click.echo(f"lvm: note: lvm compare will not know of it: {problem.what}", err=True)
-        click.echo(f"{name} at {url}, described at {url}/docs; Ctrl-C ends it", err=True)
+                say(f"note: lvm compare will not know of it: {problem.what}")
+        echo(one_line(f"{name} at {url}, described at {url}/docs; Ctrl-C ends it"), stderr=True)
         # uvicorn ends in peace on either signal, then passes it on
         signal.signal(signal.SIGTERM, signal.default_int_handler)
         try:

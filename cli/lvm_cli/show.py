@@ -10,13 +10,14 @@ import click
 from rich.table import Table
 from rich.text import Text
 
-from lvm_cli.console import console
+from lvm_cli.console import console, echo
 from lvm_cli.options import json_option, open_lab, plugin_options, print_json, registry_option, runs_option
 from lvmcore.components import Option, options, write
 from lvmcore.errors import LvmError, nearest
 from lvmcore.files import to_json
 from lvmcore.hookspecs import KINDS
 from lvmcore.model_header import KIND
+from lvmcore.plain import clean
 from lvmcore.records import read_header, read_json, read_json_lines, read_toml
 from lvmcore.registry import Registered, Registry
 from lvmcore.report import run as report
@@ -50,6 +51,10 @@ def command(
 ) -> None:
     """Show a component with its options, a variant, a run, or what is in a file."""
     lab = open_lab(files, without, registries, root)
+    if not what.strip():
+        raise LvmError(
+            "nothing is named", expected="a component, a variant, a run or a file", fix="lvm list, or lvm runs"
+        )
     path = Path(what)
     if path.is_file():
         _print(_file(path), as_json)
@@ -189,10 +194,15 @@ def _print(document: Any, as_json: bool) -> None:
     if as_json:
         print_json(document)
     elif not isinstance(document, dict):
-        click.echo(to_json(document))
+        echo(to_json(document))
     else:
         for line in _lines(document, ""):
-            click.echo(line)
+            echo(line)
+
+
+def _below(text: str, indent: str) -> str:
+    """A line whose further lines, which a value may have, stand deeper than its key."""
+    return clean(text).replace("\n", f"\n{indent}  ")
 
 
 def _is_named(item: Any) -> bool:
@@ -208,13 +218,13 @@ def _lines(document: dict[str, Any], indent: str) -> list[str]:
         ):
             value = {item["name"]: {k: v for k, v in item.items() if k != "name"} for item in value}
         if isinstance(value, dict) and value:
-            lines += [f"{indent}{key}", *_lines(value, indent + "  ")]
+            lines += [_below(f"{indent}{key}", indent), *_lines(value, indent + "  ")]
         elif isinstance(value, list | tuple) and value and all(isinstance(item, dict) for item in value):
             lines.append(f"{indent}{key}")
             for item in value:
                 facts = [f"{name} {fact}" for name, fact in item.items() if fact not in NOTHING]
-                lines.append(f"{indent}  " + " · ".join(facts))
+                lines.append(f"{indent}  " + _below(" · ".join(facts), indent))
         elif value not in NOTHING:
             text = ", ".join(map(str, value)) if isinstance(value, list | tuple) else str(value)
-            lines.append(f"{indent}{key}: {text}")
+            lines.append(_below(f"{indent}{key}: {text}", indent))
     return lines

@@ -126,7 +126,7 @@ def find_listed(text: str, root: Path, tell: Callable[[str], None] = lambda said
     Raises:
         LvmError: no such run, or several.
     """
-    for folder in (Path(text), root / text):
+    for folder in (Path(text), root / text) if text.strip() else ():
         if (folder / "run.json").exists():
             return _listed(folder)
     return find_run(text, root, tell)
@@ -162,6 +162,10 @@ def find_run(text: str, root: Path, tell: Callable[[str], None] = lambda said: N
     Raises:
         LvmError: no such run, or several.
     """
+    if not text.strip():
+        raise LvmError(
+            "no run is named", expected="its folder, its name, its id, its number, or latest", fix="lvm runs"
+        )
     if (Path(text) / "run.json").exists():
         return Run.open(Path(text))
     require_folder(root)

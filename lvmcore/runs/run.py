@@ -23,6 +23,8 @@ from lvmcore.runs.serving import served_at
 
 DAMAGED = "damaged"
 """The status that the listings show of a folder whose files cannot be read; it is never written."""
+LONGEST = 100
+"""Bytes of a run's name in the name of its folder."""
 STATUSES = ("running", "finished", "collapsed", "gate-failed", "interrupted", "failed", DAMAGED)
 
 
@@ -39,6 +41,7 @@ class Run:
         """Make the folder, lock it, and write `run.json` with status running."""
         now = datetime.now(UTC)
         safe = "".join(c if c.isalnum() or c in "._-" else "-" for c in name)
+        safe = safe.encode()[:LONGEST].decode(errors="ignore")
         identity = secrets.token_hex(2)
         path = root / f"{now:%Y-%m-%d-%H%M%S}-{safe}-{identity}"
         try:
