@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from lvmcore.evaluation.fivecat.retrieval import Retrieval
     from lvmcore.evaluation.fivecat.rollout import Rollout
     from lvmcore.evaluation.protocols import Protocol
-    from lvmcore.files import cache_folder
+    from lvmcore.files import cache_folder, to_json
     from lvmcore.foreign import Adopted
     from lvmcore.hookspecs import hookimpl
     from lvmcore.model import Shape
@@ -69,6 +69,7 @@ _HOMES = {
     "LvmError": "errors",
     "MachineError": "errors",
     "cache_folder": "files",
+    "to_json": "files",
     "needs": "requirements",
     "Lab": "toolkit",
     "load": "toolkit",
@@ -123,6 +124,7 @@ __all__ = [  # noqa: RUF022 – in the order of _HOMES
     "LvmError",
     "MachineError",
     "cache_folder",
+    "to_json",
     "needs",
     "Lab",
     "load",

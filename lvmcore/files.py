@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import json
 import math
 import os
 import re
 import secrets
 import shutil
+import stat
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, BinaryIO
 
 from lvmcore.errors import MachineError
+from lvmcore.plain import escaped
 
 _LEFTOVER = re.compile(r"\..+\.[0-9a-f]{8}")
 
@@ -101,29 +104,37 @@ def remove_leftovers(folder: Path) -> None:
 
 
 def to_json(document: Any, *, indent: int | None = 1) -> str:
-    """JSON text; a number that is not finite becomes null, since JSON has none."""
-    return json.dumps(_finite(document), indent=indent, ensure_ascii=False, allow_nan=False)
-
-
-def json_lines(text: str) -> list[Any]:
-    """The values of a JSON Lines file. A line ends at a newline only: JSON text may hold the other line separators.
-
-    Raises:
-        ValueError: a line is no JSON; its number and column are named.
-    """
-    found = []
-    for number, line in enumerate(text.removesuffix("\n").split("\n") if text else [], 1):
-        try:
-            found.append(json.loads(line))
-        except json.JSONDecodeError as problem:
-            raise ValueError(f"line {number}, column {problem.colno}: {problem.msg}") from None
-    return found
+    """JSON text, plain enough to be printed; a number that is not finite becomes null, since JSON has none."""
+    return escaped(json.dumps(_finite(document), indent=indent, ensure_ascii=False, allow_nan=False))
 
 
 def cache_folder() -> Path:
     """LVM_CACHE, or the user's cache folder."""
     home = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
     return Path(os.environ.get("LVM_CACHE") or Path(home) / "lvm")
+
+
+def make_private(folder: Path) -> None:
+    """Make a folder that nobody else may write to or look into.
+
+    Raises:
+        OSError: it cannot be made, or is somebody else's.
+    """
+    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    if folder.is_symlink():
+        raise OSError(errno.EPERM, "the folder is a link", str(folder))
+    os.chmod(folder, 0o700)
+
+
+def is_private(path: Path) -> bool:
+    """Whether a file or a folder is the user's own, no link, and, of a folder, nobody else may write to it.
+
+    Raises:
+        OSError: it is not there.
+    """
+    found = path.lstat()
+    own = found.st_uid == os.geteuid() and not stat.S_ISLNK(found.st_mode)
+    return own and not (stat.S_ISDIR(found.st_mode) and found.st_mode & 0o022)
 
 
 def _finite(value: Any) -> Any:

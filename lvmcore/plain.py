@@ -12,6 +12,7 @@ _ESCAPE = re.compile(
 _LINE_END = re.compile("\r\n?|[\x0b\x0c\x1c-\x1e\x85\u2028\u2029]")
 _CONTROL = re.compile("[\x00-\x08\x0e-\x1b\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ufeff]")
 _SURROGATE = re.compile("[\ud800-\udfff]")
+_FURTHER = re.compile(r"\n(?!  )")
 _SUSPECT = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ufeff\ud800-\udfff]")
 
 
@@ -25,6 +26,16 @@ def clean(text: str) -> str:
         return text
     text = _LINE_END.sub("\n", _ESCAPE.sub("", text))
     return _SURROGATE.sub("\ufffd", _CONTROL.sub("", text))
+
+
+def escaped(json: str) -> str:
+    """JSON text in which all that acts on a terminal, or that no file can hold, stands as `\\u001b`: the same JSON."""
+    return _SUSPECT.sub(lambda found: f"\\u{ord(found[0]):04x}", json)
+
+
+def indented(text: str) -> str:
+    """A message made plain, whose further lines begin with spaces: none of them stands as one that lvm begins."""
+    return _FURTHER.sub("\n  ", clean(text))
 
 
 def clean_title(text: str) -> str:

@@ -597,7 +597,7 @@ class Lab:
 
         subject = Subject.of(what, self.folder, self.registry, self._say)
         if data is None:
-            subject.require_data()
+            subject.require_data(self.registry)
         return subject, self.corpus(data or subject.data).on(self.device)
 
     def _corpus_beside(self, subject: Subject, data: str | Corpus | None) -> Corpus | None:
@@ -605,7 +605,7 @@ class Lab:
         if data is not None or not subject.data:
             return None if data is None else self.corpus(data).on(self.device)
         try:
-            subject.require_data()
+            subject.require_data(self.registry)
             return self.corpus(subject.data).on(self.device)
         except LvmError as problem:
             self._say(f"no corpus to look into: {problem.what}")

@@ -9,7 +9,7 @@ import click
 from rich.table import Table
 from rich.text import Text
 
-from lvm_cli.console import console
+from lvm_cli.console import console, echo
 from lvm_cli.options import open_lab, plugin_options, registry_option, runs_option
 from lvmcore.errors import LvmError
 from lvmcore.evaluation.figures import Estimate, plain, signed
@@ -67,11 +67,11 @@ def command(
     report = lab.registry.make("report", Term(form, dist=CORE) if form in (DEFAULT, JSON) else parse_one(form)).build()
     found = lab.compare(*runs, reported=reported, columns=columns)
     if not found.rows and form == DEFAULT:
-        click.echo(f"no runs in {root}/ yet; lvm run makes one")
+        echo(f"no runs in {root}/ yet; lvm run makes one")
         return
     shown = report(found)
     if isinstance(shown, str):
-        click.echo(shown)
+        echo(shown)
     else:
         console().print(shown)
 
@@ -79,7 +79,7 @@ def command(
 def _paired(found: Paired, form: str) -> None:
     writers = {JSON: _paired_json, "csv": _paired_csv, "markdown": _paired_markdown}
     if form in writers:
-        click.echo(writers[form](found))
+        echo(writers[form](found))
         return
     if form != DEFAULT:
         raise LvmError(f"--paired has no format '{form}'", expected=", ".join([DEFAULT, *writers]))

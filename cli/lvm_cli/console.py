@@ -6,11 +6,12 @@ import os
 import sys
 from typing import TextIO
 
+import click
 import rich.console
 from rich.console import ConsoleOptions, ConsoleRenderable, RenderHook, RenderResult
 from rich.segment import Segment
 
-from lvmcore.plain import clean
+from lvmcore.plain import clean, indented
 
 UNCUT = 100_000
 """Columns where there is neither a terminal nor COLUMNS, so that no table is wrapped or cut."""
@@ -24,6 +25,16 @@ class Console(rich.console.Console):
         nowhere = os.open(os.devnull, os.O_WRONLY)
         os.dup2(nowhere, self.file.fileno())  # what is still buffered is flushed at the end
         os.close(nowhere)
+
+
+def echo(text: str, *, stderr: bool = False) -> None:
+    """Print a text without what acts on a terminal. Where it is no table, it goes through here."""
+    click.echo(clean(text), err=stderr)
+
+
+def say(text: str) -> None:
+    """Say what goes on, or what is wrong: to standard error, as a line of lvm."""
+    click.echo(f"lvm: {indented(text)}", err=True)
 
 
 class Plain(RenderHook):

@@ -7,13 +7,13 @@ from pathlib import Path
 import click
 
 from lvm_cli.console import console
-from lvm_cli.options import open_lab, plugin_options, registry_option, runs_option
+from lvm_cli.options import GivenPath, open_lab, plugin_options, registry_option, runs_option
 from lvmcore.plain import clean
 
 
 @click.command("export")
 @click.argument("what", metavar="RUN|FILE")
-@click.argument("folder", metavar="DIR", type=click.Path(path_type=Path))
+@click.argument("folder", metavar="DIR", type=GivenPath())
 @click.option(
     "--format",
     "formats",

@@ -7,14 +7,14 @@ from pathlib import Path
 import click
 
 from lvm_cli.console import console
-from lvm_cli.options import open_lab, plugin_options
+from lvm_cli.options import GivenPath, open_lab, plugin_options
 from lvmcore.plain import clean
 from lvmcore.report.tables import fact
 
 
 @click.command("import-checkpoint")
-@click.argument("file", metavar="FILE.pt", type=click.Path(path_type=Path))
-@click.option("-o", "--output", type=click.Path(path_type=Path), help="[default: FILE.safetensors, beside it]")
+@click.argument("file", metavar="FILE.pt", type=GivenPath())
+@click.option("-o", "--output", type=GivenPath(), help="[default: FILE.safetensors, beside it]")
 @click.option("--arch", default="", metavar="EXPR", help="What the tensors don't tell: transformer,heads=4.")
 @click.option("--inputs", metavar="EXPR", help="[default: pos:0.03 where it reads one channel more than it predicts]")
 @click.option("--context", type=click.IntRange(min=1), default=5, show_default=True, help="Rows that it reads.")

@@ -5,12 +5,14 @@ from __future__ import annotations
 import os
 import sys
 import traceback
+from contextlib import suppress
 from importlib.metadata import version
 
 import click
 
+from lvm_cli.console import echo, say
 from lvm_cli.lazy import LazyGroup
-from lvmcore.errors import LvmError
+from lvmcore.errors import LvmError, of_machine
 
 COMMANDS = {
     "run": ("run", "Train a variant, evaluate it, and add a row to the comparison."),
@@ -43,8 +45,25 @@ class Program(LazyGroup):
         try:
             return super().invoke(ctx)
         except BrokenPipeError:  # who reads the output has gone, as `| head` does; click would end with 1
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # what is still to be flushed
+            _abandon_output()
             return 0
+
+
+def _abandon_output() -> None:
+    """Send what is still to be flushed nowhere: whoever should have it, a pipe or a disk, does not take it."""
+    with suppress(OSError, ValueError):  # not even there, or no file
+        sys.stdout.flush()
+        return
+    with suppress(OSError, ValueError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def _flush() -> None:
+    """Bring out what was printed, while it still can be said that the disk is full."""
+    try:
+        sys.stdout.flush()
+    except BrokenPipeError:
+        _abandon_output()
 
 
 @click.group(
@@ -66,6 +85,7 @@ def main() -> None:
     debug = "--debug" in sys.argv[1:]
     try:
         status = cli.main(prog_name="lvm", standalone_mode=False) or 0
+        _flush()
     except LvmError as problem:
         _say(str(problem), debug)
         sys.exit(problem.exit_status)
@@ -73,7 +93,7 @@ def main() -> None:
         _say("stopped", debug)
         sys.exit(USER)
     except click.exceptions.NoArgsIsHelpError as problem:  # a group of commands alone, which is a question
-        click.echo(problem.format_message())
+        echo(problem.format_message())
         sys.exit(0)
     except click.UsageError as problem:
         place = problem.ctx.command_path if problem.ctx else "lvm"
@@ -83,6 +103,10 @@ def main() -> None:
         _say(problem.format_message(), debug)
         sys.exit(USER)
     except (Exception, SystemExit) as problem:  # lvm itself exits below; inside, only a plugin would
+        if ours := of_machine(problem):
+            _abandon_output()
+            _say(str(ours), debug)
+            sys.exit(ours.exit_status)
         what = f"a fault in the program, or in a plugin: {type(problem).__name__}: {problem}"
         command = " ".join(sys.argv[1:])
         _say(str(LvmError(what, where=_place(problem), fix=f"lvm --debug {command}")), debug)
@@ -93,7 +117,7 @@ def main() -> None:
 def _say(text: str, debug: bool) -> None:
     if debug:
         traceback.print_exc()
-    click.echo(f"lvm: {text}", err=True)
+    say(text)
 
 
 def _place(problem: BaseException) -> str:

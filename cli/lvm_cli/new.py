@@ -9,7 +9,7 @@ from typing import Any
 import click
 
 from lvm_cli.console import console
-from lvm_cli.options import open_lab
+from lvm_cli.options import GivenPath, open_lab
 from lvmcore.hookspecs import KINDS
 from lvmcore.scaffolds.package import article, has_scaffold
 
@@ -28,7 +28,7 @@ def command() -> None:
 
 
 @command.command("plugin")
-@click.argument("folder", type=click.Path(path_type=Path), metavar="DIR")
+@click.argument("folder", type=GivenPath(), metavar="DIR")
 @kind_options
 def plugin(folder: Path, **names: str | None) -> None:
     """Write a plugin package: components, hooks, tests, README, licence, CI; without a kind, with a loss.

@@ -16,12 +16,24 @@ from lvmcore.files import to_json
 from lvmcore.toolkit import Lab
 
 
+class GivenPath(click.Path):
+    """A path that is one: an empty word, as of a variable that is not set, is not the folder that one is in."""
+
+    def __init__(self) -> None:
+        super().__init__(path_type=Path)
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        if value == "":
+            self.fail("the path is empty", param, ctx)
+        return super().convert(value, param, ctx)
+
+
 def plugin_options(command: Callable[..., Any]) -> Callable[..., Any]:
     """--plugin and --no-plugin."""
     for option in (
         click.option("--no-plugin", "without", multiple=True, metavar="NAME", help="Leave a plugin out."),
         click.option(
-            "--plugin", "files", multiple=True, type=click.Path(path_type=Path), metavar="FILE.py",
+            "--plugin", "files", multiple=True, type=GivenPath(), metavar="FILE.py",
             help="Load a plugin from one file.",
         ),
     ):  # fmt: skip
@@ -33,7 +45,7 @@ registry_option = click.option(
     "--registry",
     "registries",
     multiple=True,
-    type=click.Path(path_type=Path),
+    type=GivenPath(),
     metavar="FILE.toml",
     help="Read further variants and gate profiles.",
 )
@@ -53,7 +65,7 @@ device_option = click.option(
 runs_option = click.option(
     "--runs",
     "root",
-    type=click.Path(path_type=Path),
+    type=GivenPath(),
     default=Path("runs"),
     show_default=True,
     envvar="LVM_RUNS",

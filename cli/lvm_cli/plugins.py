@@ -8,7 +8,7 @@ import attrs
 import click
 from rich.text import Text
 
-from lvm_cli.console import console
+from lvm_cli.console import console, echo
 from lvm_cli.options import json_option, open_lab, plugin_options, print_json
 from lvmcore.hookspecs import KINDS
 from lvmcore.installation import examine
@@ -31,7 +31,7 @@ def command(files: tuple[Path, ...], without: tuple[str, ...], requirements: boo
     registry = open_lab(files, without, forgiving=True).registry
     examine(registry, builtin=False)
     if requirements:
-        click.echo("\n".join(pins(registry.plugins.found)))
+        echo("\n".join(pins(registry.plugins.found)))
         return
     gives: dict[int, list[str]] = {}
     for kind in KINDS:

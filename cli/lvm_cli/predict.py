@@ -11,6 +11,7 @@ from rich.text import Text
 
 from lvm_cli.console import console
 from lvm_cli.options import (
+    GivenPath,
     device_option,
     json_option,
     open_lab,
@@ -21,6 +22,7 @@ from lvm_cli.options import (
     runs_option,
 )
 from lvmcore.errors import LvmError
+from lvmcore.report.tables import one_line
 
 if TYPE_CHECKING:
     from lvmcore.prediction.forecast import Forecast
@@ -29,7 +31,7 @@ if TYPE_CHECKING:
 
 @click.command("predict")
 @click.argument("what", metavar="MODEL|PREDICTOR")
-@click.option("--text", "file", type=click.Path(path_type=Path), default=Path("-"), help="The file; - or none: stdin.")
+@click.option("--text", "file", type=GivenPath(), default=Path("-"), help="The file; - or none: stdin.")
 @click.option("--data", metavar="FILE|EXPR", help="The corpus to look in.  [default: that of the model]")
 @click.option("--steps", type=click.IntRange(min=1), default=1, show_default=True, help="How many chunks ahead.")
 @click.option("--nearest", type=click.IntRange(min=1), default=5, show_default=True, help="Chunks shown of each step.")
@@ -92,15 +94,15 @@ def _piped() -> str:
 
 
 def _lines(found: Forecast) -> list[Text]:
-    lines = [Text(f"{found.model} reads", style="bold"), *(Text(f"   {one}", style="dim") for one in found.context)]
+    read = [Text(f"   {one_line(one)}", style="dim") for one in found.context]
+    lines = [Text(one_line(f"{found.model} reads"), style="bold"), *read]
     for number, nearest in enumerate(found.steps, 1):
-        lines += [Text(), Text.assemble((f"step {number}", "bold"), f"   nearest in {found.corpus}")]
+        lines += [Text(), Text.assemble((f"step {number}", "bold"), f"   nearest in {one_line(found.corpus)}")]
         lines += [_neighbour(one) for one in nearest]
     return lines
 
 
 def _neighbour(one: Neighbour) -> Text:
     place = f"{one.title or f'article {one.article}'}, chunk {one.chunk}"
-    return Text.assemble(
-        f"   {one.cosine:.3f}  ", (place, "cyan"), "" if one.text is None else f"\n          {one.text}"
-    )
+    text = "" if one.text is None else f"\n          {one_line(one.text)}"
+    return Text.assemble(f"   {one.cosine:.3f}  ", (one_line(place), "cyan"), text)

@@ -11,6 +11,7 @@ import click
 from rich.console import Console
 from rich.text import Text
 
+from lvm_cli.console import say
 from lvm_cli.options import (
     device_option,
     json_option,
@@ -147,7 +148,7 @@ def command(
     except KeyboardInterrupt:
         raise _stopped(lab) from None
     for fault in run.record.get("warnings", []):
-        click.echo(f"lvm: {fault}", err=True)
+        say(fault)
     if as_json:
         print_json(run.document())
     elif not quiet:

@@ -10,10 +10,11 @@ import click
 from rich.table import Table
 from rich.text import Text
 
-from lvm_cli.console import console, is_terminal
+from lvm_cli.console import console, echo, is_terminal
 from lvm_cli.options import json_option, open_lab, print_json, runs_option
 from lvmcore.errors import LvmError
 from lvmcore.evaluation.figures import NONE
+from lvmcore.plain import clean
 from lvmcore.report.details import status_text
 from lvmcore.report.tables import Fitting, add_columns, add_text, new_table, note
 from lvmcore.runs.folder import distinct, find_listed, matches, numbers
@@ -62,10 +63,10 @@ def command(
         return
     if delete:
         for run in found:
-            click.echo(f"deleted {run.path}")
+            echo(f"deleted {run.path}")
         return
     if not found:
-        click.echo(f"no such runs in {root}/" if lab.runs else f"no runs in {root}/ yet; lvm run makes one")
+        echo(f"no such runs in {root}/" if lab.runs else f"no runs in {root}/ yet; lvm run makes one")
         return
     number_of = numbers(named)
     console().print(Fitting(_table(found, number_of, apart) for apart in (("corpus", "status"), ("corpus",), ())))
@@ -84,7 +85,9 @@ def _delete(lab: Lab, runs: list[Run], unasked: bool) -> None:
             raise LvmError("nobody is there to be asked whether to delete", where="standard input", fix="--yes")
         names = "".join(f"\n  {run.path}" for run in runs)
         click.confirm(
-            f"Delete {len(runs)} run{'s' * (len(runs) > 1)}?{names}\nNothing brings them back.", abort=True, err=True
+            clean(f"Delete {len(runs)} run{'s' * (len(runs) > 1)}?{names}\nNothing brings them back."),
+            abort=True,
+            err=True,
         )
     for run in runs:
         lab.delete(run)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import tomllib
 from pathlib import Path
 from typing import Any
 
@@ -12,18 +10,24 @@ import click
 from rich.table import Table
 from rich.text import Text
 
-from lvm_cli.console import console
+from lvm_cli.console import console, echo
 from lvm_cli.options import json_option, open_lab, plugin_options, print_json, registry_option, runs_option
 from lvmcore.components import Option, options, write
 from lvmcore.errors import LvmError, nearest
-from lvmcore.files import json_lines, to_json
+from lvmcore.files import to_json
 from lvmcore.hookspecs import KINDS
+from lvmcore.model_header import KIND
+from lvmcore.plain import clean
+from lvmcore.records import read_header, read_json, read_json_lines, read_toml
 from lvmcore.registry import Registered, Registry
 from lvmcore.report import run as report
 from lvmcore.report.tables import Fitting, add_columns, add_text, new_table
 from lvmcore.runs.folder import all_runs, find_run
 from lvmcore.runs.run import Run
 from lvmcore.variants.catalogue import Catalogue
+
+MOST = 1 << 28
+"""Bytes of a file, or of a header, that is shown."""
 
 NOTHING = (None, "", [], (), {})
 """What an outline leaves out."""
@@ -47,6 +51,10 @@ def command(
 ) -> None:
     """Show a component with its options, a variant, a run, or what is in a file."""
     lab = open_lab(files, without, registries, root)
+    if not what.strip():
+        raise LvmError(
+            "nothing is named", expected="a component, a variant, a run or a file", fix="lvm list, or lvm runs"
+        )
     path = Path(what)
     if path.is_file():
         _print(_file(path), as_json)
@@ -167,59 +175,56 @@ def _record(run: Run) -> dict[str, Any]:
 
 def _file(path: Path) -> Any:
     """The header of a safetensors file, or what a JSON, JSONL or TOML file holds; no tensor is read."""
-    readers = {".json": json.loads, ".jsonl": json_lines, ".toml": tomllib.loads}
+    readers = {".json": read_json, ".jsonl": read_json_lines, ".toml": read_toml}
     if path.suffix in readers:
-        try:
-            return readers[path.suffix](path.read_text("utf-8"))
-        except (OSError, ValueError) as problem:
-            form = path.suffix[1:].upper()
-            raise LvmError(f"the file is no {form}: {problem}", where=str(path)) from None
-    import safetensors
-
-    try:
-        with safetensors.safe_open(str(path), framework="numpy") as file:
-            metadata = file.metadata() or {}
-            slices = {name: file.get_slice(name) for name in file.keys()}  # noqa: SIM118
-            tensors = {name: f"{s.get_dtype()} {'×'.join(map(str, s.get_shape()))}" for name, s in slices.items()}
-    except (safetensors.SafetensorError, OSError) as problem:
-        raise LvmError(
-            f"the file cannot be read: {problem}",
-            where=str(path),
-            expected="a .safetensors, .json, .jsonl or .toml file",
-        ) from None
-    header = json.loads(metadata["lvm"]) if "lvm" in metadata else metadata
+        return readers[path.suffix](path, MOST)
+    header = read_header(path, MOST)
+    about = header.about if header.about or not header.metadata else header.metadata
+    about = dict(about) if isinstance(about, dict) else {"lvm": about}
     for key in ("titles", "sources"):
-        if isinstance(named := header.get(key), list) and len(named) > 6:
-            header[key] = [*named[:5], f"… {len(named)} in all"]
-    if len(tensors) > 12 and header.get("kind") == "model":
+        if isinstance(named := about.get(key), list) and len(named) > 6:
+            about[key] = [*named[:5], f"… {len(named)} in all"]
+    tensors = {name: f"{kind} {'×'.join(map(str, shape))}" for name, (kind, shape) in header.tensors.items()}
+    if len(tensors) > 12 and about.get("kind") == KIND:
         tensors = {**dict(list(tensors.items())[:10]), "…": f"{len(tensors)} in all"}
-    return {"file": str(path), "bytes": path.stat().st_size, **header, "tensors": tensors}
+    return {"file": str(path), "bytes": path.stat().st_size} | about | {"tensors": tensors}
 
 
 def _print(document: Any, as_json: bool) -> None:
     if as_json:
         print_json(document)
     elif not isinstance(document, dict):
-        click.echo(to_json(document))
+        echo(to_json(document))
     else:
         for line in _lines(document, ""):
-            click.echo(line)
+            echo(line)
+
+
+def _below(text: str, indent: str) -> str:
+    """A line whose further lines, which a value may have, stand deeper than its key."""
+    return clean(text).replace("\n", f"\n{indent}  ")
+
+
+def _is_named(item: Any) -> bool:
+    return isinstance(item, dict) and isinstance(item.get("name"), str)
 
 
 def _lines(document: dict[str, Any], indent: str) -> list[str]:
     """An indented outline of a nested document."""
     lines = []
     for key, value in document.items():
-        if isinstance(value, list | tuple) and all(isinstance(item, dict) and "name" in item for item in value):
+        if isinstance(value, list | tuple) and all(
+            isinstance(item, dict) and isinstance(item.get("name"), str) for item in value
+        ):
             value = {item["name"]: {k: v for k, v in item.items() if k != "name"} for item in value}
         if isinstance(value, dict) and value:
-            lines += [f"{indent}{key}", *_lines(value, indent + "  ")]
+            lines += [_below(f"{indent}{key}", indent), *_lines(value, indent + "  ")]
         elif isinstance(value, list | tuple) and value and all(isinstance(item, dict) for item in value):
             lines.append(f"{indent}{key}")
             for item in value:
                 facts = [f"{name} {fact}" for name, fact in item.items() if fact not in NOTHING]
-                lines.append(f"{indent}  " + " · ".join(facts))
+                lines.append(f"{indent}  " + _below(" · ".join(facts), indent))
         elif value not in NOTHING:
             text = ", ".join(map(str, value)) if isinstance(value, list | tuple) else str(value)
-            lines.append(f"{indent}{key}: {text}")
+            lines.append(_below(f"{indent}{key}: {text}", indent))
     return lines

@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Self
 
-from lvmcore.errors import LvmError, MachineError
+from lvmcore.errors import LvmError, MachineError, of_machine
 from lvmcore.runs import locks
 
 _TABLES = """
@@ -123,6 +123,8 @@ def machine_faults(path: Path) -> Iterator[None]:
     try:
         yield
     except (OSError, sqlite3.OperationalError, sqlite3.DatabaseError) as problem:
+        if (ours := of_machine(problem)) and not isinstance(ours, MachineError):  # a path of the user's
+            raise ours from None
         said = (problem.strerror if isinstance(problem, OSError) else None) or str(problem)
         raise MachineError(
             f"the build cannot go on: {said}",

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import copy
 import hashlib
-import json
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -21,6 +20,7 @@ from lvmcore.data.store.placed import Here, Placed, placed
 from lvmcore.data.store.texts import Texts, texts_file
 from lvmcore.data.windows import SPLITS, Windows
 from lvmcore.errors import LvmError
+from lvmcore.records import checked, open_regular, parse_json
 
 FORM = "a safetensors file as written by lvm data import"
 SCHEMA = 2
@@ -107,7 +107,7 @@ class Corpus:
             LvmError: missing, not readable, truncated, or no corpus.
         """
         try:
-            path.open("rb").close()  # which says why it can't be read; safetensors doesn't
+            open_regular(path).close()  # which says why it can't be read; safetensors doesn't
             with safetensors.safe_open(str(path), framework="pt") as file:
                 metadata = file.metadata() or {}
                 held = {key: file.get_tensor(key) for key in file.keys() if key in _ARRAYS}  # noqa: SIM118
@@ -278,11 +278,16 @@ def check_names(info: CorpusInfo, articles: int, where: str) -> None:
 
 
 def _read_info(metadata: dict[str, str], path: Path) -> CorpusInfo:
+    what = "the header of the corpus cannot be read"
     try:
-        held: dict[str, Any] = json.loads(metadata.get("lvm", "{}"))
-        known = {field.name for field in attrs.fields(CorpusInfo)}
-        info = {key: value for key, value in held.items() if key in known}
-        names = {key: tuple(info.get(key, ())) for key in ("titles", "sources")}
-        return CorpusInfo(**{"name": path.stem, **info, **names})
-    except (ValueError, TypeError, AttributeError) as problem:
-        raise LvmError(f"the header of the corpus cannot be read: {problem}", where=str(path)) from None
+        held = parse_json(metadata.get("lvm", "{}"))
+    except ValueError as problem:
+        raise LvmError(f"{what}: {problem}", where=str(path)) from None
+    names: dict[str, tuple[str, ...]] = {}
+    if isinstance(held, dict):
+        for key in ("titles", "sources"):  # of which there may be millions
+            if not isinstance(given := held.pop(key, ()), list | tuple) or not all(isinstance(n, str) for n in given):
+                raise LvmError(f"{what}: {key} are no list of texts", where=str(path))
+            names[key] = tuple(given)
+        held = {"name": path.stem} | held
+    return attrs.evolve(checked(held, CorpusInfo, str(path), what), **names)

@@ -25,6 +25,8 @@ def open_corpus(data: str | Path | Corpus, registry: Registry) -> Corpus:
     if isinstance(data, Corpus):
         return data
     text, path = str(data), Path(data).expanduser()
+    if not text.strip():
+        raise LvmError("no corpus is named", expected="a .safetensors file, or a name", fix="lvm list corpora")
     if path.suffix in IMPORTED and path.exists():
         raise LvmError(
             "a file of vectors must be imported first",

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import inspect
-import json
 from functools import cache as once
 from importlib.metadata import version
 from pathlib import Path
@@ -21,7 +20,8 @@ from lvmcore.data.store.contents import scales_of
 from lvmcore.data.windows import Windows
 from lvmcore.errors import LvmError
 from lvmcore.evaluation.settings import Settings
-from lvmcore.files import cache_folder, to_json, write_whole
+from lvmcore.files import cache_folder, is_private, make_private, to_json, write_whole
+from lvmcore.records import read_header
 from lvmcore.registry import Registered
 
 if TYPE_CHECKING:
@@ -47,29 +47,42 @@ class YardstickCache:
         self.path = cache_folder() / "yardsticks" / f"{registered.name}-{name}.safetensors"
 
     def read(self) -> Found | None:
-        """What was kept; None where nothing was, or where it can't be read or lacks something."""
-        if not self.path.is_file():
-            return None
+        """What was kept; None where nothing was, where it is damaged, or where somebody else may have written it."""
         try:
+            if not (is_private(self.path.parent) and is_private(self.path)):
+                return None
+            header = read_header(self.path)
             with safetensors.safe_open(str(self.path), framework="numpy") as file:
-                document = json.loads(file.metadata()["lvm"])
-                if not isinstance(document["warnings"], list):
-                    return None
-                columns: dict[str, dict[str, np.ndarray]] = {split: {} for split in document["splits"]}
-                for key in file.keys():  # noqa: SIM118
-                    split, name = key.split("/", 1)
-                    columns[split][name] = file.get_tensor(key)
-        except (OSError, ValueError, KeyError, safetensors.SafetensorError):
+                flat = {key: file.get_tensor(key) for key in header.tensors}
+            text = header.metadata["lvm"]
+            if header.metadata["digest"] != self._digest(text, flat):
+                return None
+            columns: dict[str, dict[str, np.ndarray]] = {split: {} for split in header.about["splits"]}
+            for key, column in flat.items():
+                split, name = key.split("/", 1)
+                columns[split][name] = column
+        except (LvmError, OSError, ValueError, KeyError, TypeError, safetensors.SafetensorError):
             return None
-        return document, columns
+        return header.about, columns
 
     def write(self, document: dict[str, Any], columns: dict[str, dict[str, np.ndarray]]) -> None:
         """Keep it; a cache that can't be written is no reason to stop."""
         flat = {f"{split}/{name}": column for split, found in columns.items() for name, column in found.items()}
+        text = to_json(document, indent=None)
         try:
-            write_whole(self.path, safetensors.numpy.save(flat, metadata={"lvm": to_json(document, indent=None)}))
-        except LvmError:
+            make_private(self.path.parent)
+            held = safetensors.numpy.save(flat, metadata={"lvm": text, "digest": self._digest(text, flat)})
+            write_whole(self.path, held)
+        except (LvmError, OSError):
             return
+
+    def _digest(self, text: str, flat: dict[str, np.ndarray]) -> str:
+        """Of all that an entry holds, and of what it is an entry for: another's, or a damaged one, has another."""
+        state = hashlib.sha256(f"{self.path.name}\n{text}\n".encode())
+        for key in sorted(flat):
+            state.update(f"{key} {flat[key].dtype} {flat[key].shape}\n".encode())
+            state.update(np.ascontiguousarray(flat[key]).data)
+        return state.hexdigest()
 
 
 def _code(component: type) -> str:

@@ -11,8 +11,92 @@ from lvmcore.errors import LvmError
 from lvmcore.evaluation.checks import Check
 from lvmcore.evaluation.figures import COSINE, Columns, Declared, Estimate, estimates
 from lvmcore.evaluation.statistics import Statistics
+from lvmcore.records import checked, shortened
+from lvmcore.variants.gates import parse_rule
 
 SCHEMA = 1
+MOST = 1 << 63
+"""A count is less."""
+
+
+@attrs.frozen
+class _Corpus:
+    name: str = "?"
+    digest: str = ""
+
+
+@attrs.frozen
+class _Condition:
+    letter: str
+    figure: str
+    split: str
+    condition: str = attrs.field(validator=lambda _, __, text: parse_rule(text) and None)
+    value: float | None = None
+    holds: bool | None = None
+
+
+@attrs.frozen
+class _Gates:
+    profile: str
+    passed: int
+    of: int
+    why: dict[str, str] = attrs.field(factory=dict)
+    conditions: tuple[_Condition, ...] = ()
+
+
+@attrs.frozen
+class _Measured:
+    splits: dict[str, dict[str, Any]]
+    gates: _Gates
+    causal: _Gates | None = None
+    differences: dict[str, dict[str, dict[str, Any]]] = attrs.field(factory=dict)
+
+
+@attrs.frozen(kw_only=True)
+class _Document(_Measured):
+    protocol: str
+    corpus: _Corpus = _Corpus()
+    schema: int = SCHEMA
+    context: int | None = None
+    max_windows: int | None = None
+    warnings: tuple[str, ...] = ()
+    yardsticks: dict[str, _Measured] = attrs.field(factory=dict)
+
+
+@attrs.frozen
+class _Figure:
+    value: float | None
+    low: float | None
+    high: float | None
+
+
+def checked_document(value: Any, where: str) -> dict[str, Any]:
+    """A document as it was read, if it is one.
+
+    Raises:
+        LvmError: it is of a newer lvm, or holds something else than it should; the place is named.
+    """
+    if isinstance(value, dict) and isinstance(schema := value.get("schema"), int) and schema > SCHEMA:
+        raise LvmError("the evaluation was made by a newer lvm", where=where, fix="pip install -U lvmcore")
+    held = checked(value, _Document, where, "the file is no evaluation")
+    for one in (value, *(value["yardsticks"][name] for name in held.yardsticks)):
+        for key in [key for key in one if key in ("splits", "differences") or key[1:2] == "_"]:
+            _require_figures(one[key], key, where)
+        for gates in (one["gates"], one.get("causal") or {}):
+            if wrong := [key for key, holds in gates.items() if len(key) == 1 and holds not in (True, False, None)]:
+                raise LvmError(f"gate {wrong[0]} neither passed nor failed: {shortened(gates[wrong[0]])}", where=where)
+    return value
+
+
+def _require_figures(node: Any, path: str, where: str) -> None:
+    """See that all below a place are figures, counts, and tables and lists of these."""
+    if isinstance(node, dict) and "value" in node:
+        checked(node, _Figure, where, f"{path} is no figure")
+    elif isinstance(node, dict | list):
+        for key, item in node.items() if isinstance(node, dict) else enumerate(node, 1):
+            _require_figures(item, f"{path}.{key}", where)
+    elif not isinstance(node, int | float | None) or abs(node or 0) > MOST:
+        raise LvmError(f"{path} is neither a figure nor a count: {shortened(node)}", where=where)
 
 
 class Evaluation:

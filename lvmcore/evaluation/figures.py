@@ -145,7 +145,7 @@ class Declared:
                 node = node[int(part) - 1] if int(part) <= len(node) else None
             else:
                 node = node.get(part) if isinstance(node, Mapping) else None
-        return node
+        return node if isinstance(node, dict) and "value" in node else None
 
     def value(self, evaluation: Mapping[str, Any], split: str) -> float | None:
         """Its value in a document."""

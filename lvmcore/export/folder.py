@@ -13,6 +13,7 @@ from lvmcore.checkpoint import load_model
 from lvmcore.errors import LvmError, MachineError
 from lvmcore.export.card import Card
 from lvmcore.files import to_json
+from lvmcore.plain import clean
 from lvmcore.registry import Registry
 from lvmcore.report.details import Details
 
@@ -64,7 +65,7 @@ def export(
         partly.mkdir(parents=True)
         shutil.copyfile(weights, partly / WEIGHTS)
         (partly / CONFIG).write_text(to_json(config) + "\n", "utf-8")
-        (partly / CARD).write_text(card.text(), "utf-8")
+        (partly / CARD).write_text(clean(card.text()), "utf-8")
         if formats:
             from lvmcore.export.graph import write_onnx, write_program
 

@@ -11,6 +11,7 @@ import attrs
 from lvmcore.evaluation.figures import Declared, plain, signed
 from lvmcore.registry import Registry
 from lvmcore.report.columns import checks_in, declared_in
+from lvmcore.report.tables import one_line
 from lvmcore.runs.run import Run
 from lvmcore.variants.gates import by_figure, parse_rule
 from lvmcore.variants.published import DIAGNOSTIC, Reported
@@ -110,14 +111,14 @@ def details_of(
     return Details(
         number=number,
         model=model,
-        run=run.path.name,
+        run=one_line(run.path.name),
         status=status,
-        started=record.get("started", ""),
+        started=one_line(record.get("started", "")),
         seconds=record.get("seconds"),
         parameters=record.get("parameters"),
         weights=run.model_file.stat().st_size if run.model_file.is_file() else None,
         settings=dict(_settings(record)),
-        gates=f"{gates['profile']} {gates['passed']}/{gates['of']}" if gates else "",
+        gates=one_line(f"{gates['profile']} {gates['passed']}/{gates['of']}") if gates else "",
         measured={s: found["windows"] for s, found in evaluation.get("splits", {}).items() if "windows" in found},
         targets=tuple(_targets(gates.get("conditions", []), evaluation, registry)),
         why=gates.get("why", {}),
@@ -211,9 +212,9 @@ def _events(epochs: list[dict[str, Any]], record: dict[str, Any]) -> Iterator[tu
     windows, before = whole, None
     for epoch in epochs:
         number, terms = epoch["epoch"], _acting(epoch)
-        if before and epoch.get("stage") != before.get("stage"):
-            yield number, f"stage {epoch['stage']} begins"
-        if (drawn := epoch.get("windows", windows)) != windows:
+        if before and (stage := epoch.get("stage")) != before.get("stage"):
+            yield number, f"stage {stage} begins"
+        if whole and (drawn := epoch.get("windows", windows)) != windows:
             yield number, f"{drawn:,} of {whole:,} training windows from here on"
             windows = drawn
         if before:

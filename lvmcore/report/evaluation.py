@@ -13,7 +13,7 @@ from lvmcore.evaluation.figures import Count, Declared
 from lvmcore.evaluation.reasons import reasons
 from lvmcore.registry import Registry
 from lvmcore.report.columns import checks_in, declared_in
-from lvmcore.report.tables import Fitting, add_columns, estimate, new_table, note
+from lvmcore.report.tables import Fitting, add_columns, estimate, new_table, note, one_line
 
 OUTCOMES = {True: ("pass", "green"), False: ("fail", "red"), None: ("not measurable", "yellow")}
 
@@ -70,7 +70,11 @@ class EvaluationTables:
         parts: list[RenderableType] = [note(warning) for warning in self.evaluation.get("warnings", [])]
         for verdict in self.profiles:
             if verdict["why"]:
-                parts += [Text(f"not met of '{verdict['profile']}'", style="bold"), self._unmet(verdict), Text()]
+                parts += [
+                    Text(one_line(f"not met of '{verdict['profile']}'"), style="bold"),
+                    self._unmet(verdict),
+                    Text(),
+                ]
         return Group(*parts)
 
     def _unmet(self, verdict: Mapping[str, Any]) -> Table:

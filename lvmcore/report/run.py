@@ -11,6 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 from lvmcore.errors import LvmError
+from lvmcore.plain import clean_title
 from lvmcore.registry import Registry
 from lvmcore.report.columns import declared_in
 from lvmcore.report.comparison import Row, compare
@@ -52,7 +53,9 @@ def page(run: Run, registry: Registry) -> Group:
 
 def command(run: Run) -> Text:
     """The command that makes the run again, to be printed on one line, so that it can be copied."""
-    return Text.assemble((f"{'command':>{LABEL}}", "bold"), "  ", shlex.join(map(str, run.record.get("command", ()))))
+    return Text.assemble(
+        (f"{'command':>{LABEL}}", "bold"), "  ", shlex.join(map(clean_title, run.record.get("command", ())))
+    )
 
 
 def _lines(facts: Facts) -> Table:

@@ -17,7 +17,7 @@ from rich.table import Table
 from rich.text import Text
 
 from lvmcore.evaluation.figures import NONE
-from lvmcore.plain import clean
+from lvmcore.plain import clean, clean_title, indented
 
 LEAST = 26
 """Columns that a text needs to be read; below that it had better stand elsewhere."""
@@ -27,17 +27,17 @@ UNBOUNDED = 10_000
 
 def fact(label: str, said: str) -> Text:
     """A line of a heading: what it is about, and what it says."""
-    return Text.assemble((f"{label:>9}", "bold"), "  ", clean(said))
+    return Text.assemble((f"{label:>9}", "bold"), "  ", indented(said))
 
 
 def note(said: str) -> Text:
     """What one may not have meant, or should be careful about."""
-    return Text.assemble(("note:", "yellow"), f" {clean(said)}")
+    return Text.assemble(("note:", "yellow"), f" {indented(said)}")
 
 
 def new_table(title: str | None = None) -> Table:
     """An empty table in the style of all."""
-    return Table(title=title, title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False)
+    return Table(title=title and clean_title(title), title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False)
 
 
 def add_columns(table: Table, *names: str, right: bool = False) -> None:
@@ -66,7 +66,9 @@ def csv_table(records: Sequence[dict[str, Any]]) -> str:
     keys = dict.fromkeys(key for record in records for key in record)
     writer = csv.DictWriter(text, list(keys), lineterminator="\n")
     writer.writeheader()
-    writer.writerows(records)
+    writer.writerows(
+        {key: one_line(held) if isinstance(held, str) else held for key, held in one.items()} for one in records
+    )
     return text.getvalue().rstrip("\n")
 
 
@@ -76,8 +78,8 @@ def markdown_row(cells: Iterable[str]) -> str:
 
 
 def one_line(text: str) -> str:
-    """Somebody's text on one line."""
-    return " ".join(text.splitlines())
+    """Somebody's text on one line, without what acts on a terminal."""
+    return " ".join(clean(text).splitlines())
 
 
 class Fitting:

@@ -33,9 +33,7 @@ def _listed(folder: Path) -> Run:
     run = _named(folder)
     try:
         run = Run.open(folder)
-        _ = run.epochs, run.document_by()
-        if not all(isinstance(run.record.get(key) or {}, dict) for key in ("corpus", "variant", "recipe")):
-            raise LvmError("corpus, variant and recipe are no tables", where="run.json")
+        _ = run.epochs, [run.document_by(protocol) for protocol in run.protocols]
     except LvmError as problem:
         run = run.as_damaged(problem)
     return run
@@ -80,6 +78,42 @@ def _numbers_in(folder: Path, known: Iterable[Run]) -> dict[Path, int]:
     return {run.path: number for number, run in enumerate(everyone, 1)}
 
 
+def _require_sound_newest(root: Path, runs: Iterable[Run]) -> None:
+    """See that no run that cannot be read is newer than those that can: an older one is not what is meant.
+
+    Raises:
+        LvmError: there is one; it says what is wrong with it.
+    """
+    newest = max((file.parent for file in root.glob("*/run.json")), key=_name_of, default=None)
+    if newest is None or newest in {run.path for run in runs}:
+        return
+    try:
+        Run.open(newest)
+    except LvmError as problem:
+        raise LvmError(
+            f"the newest run is damaged: {problem.what}",
+            where=problem.where,
+            expected="another run by its name",
+            fix="lvm runs",
+        ) from None
+
+
+def _name_of(folder: Path) -> str:
+    return folder.name
+
+
+def _damaged_since(run: Run, root: Path, runs: Iterable[Run]) -> list[Path]:
+    """The folders of newer runs of the same name that cannot be read."""
+    sound, called = {one.path for one in runs}, _called(run.path)
+    others = (file.parent for file in root.glob("*/run.json"))
+    return [one for one in sorted(others) if one not in sound and one.name > run.path.name and _called(one) == called]
+
+
+def _called(folder: Path) -> str:
+    """The name in a folder's name, between the date and the id."""
+    return folder.name[len("2025-11-02-120000-") :].rpartition("-")[0]
+
+
 def require_folder(root: Path) -> None:
     """See that the runs' folder, if it is there, is one."""
     if root.exists() and not root.is_dir():
@@ -92,8 +126,8 @@ def find_listed(text: str, root: Path, tell: Callable[[str], None] = lambda said
     Raises:
         LvmError: no such run, or several.
     """
-    for folder in (Path(text), root / text):
-        if (folder / "run.json").is_file():
+    for folder in (Path(text), root / text) if text.strip() else ():
+        if (folder / "run.json").exists():
             return _listed(folder)
     return find_run(text, root, tell)
 
@@ -128,15 +162,23 @@ def find_run(text: str, root: Path, tell: Callable[[str], None] = lambda said: N
     Raises:
         LvmError: no such run, or several.
     """
-    if (Path(text) / "run.json").is_file():
+    if not text.strip():
+        raise LvmError(
+            "no run is named", expected="its folder, its name, its id, its number, or latest", fix="lvm runs"
+        )
+    if (Path(text) / "run.json").exists():
         return Run.open(Path(text))
     require_folder(root)
     runs = sorted(all_runs(root), key=age)
+    if text == "latest":
+        _require_sound_newest(root, runs)
     if text == "latest" and runs:
         return runs[-1]
     found = [run for run in runs if run.path.name == text]
     if not found and (named := [run for run in runs if run.record["name"] == text]):
         newest = named[-1]
+        for damaged in _damaged_since(newest, root, runs):
+            tell(f"{damaged.name}, which is newer, is damaged and left out")
         if len(named) > 1:
             tell(f"of {len(named)} runs '{text}', the newest: {newest.path.name}")
         return newest

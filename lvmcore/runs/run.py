@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import platform
 import secrets
@@ -15,16 +14,19 @@ from pathlib import Path
 from typing import Any, Self
 
 from lvmcore.errors import LvmError, MachineError
-from lvmcore.evaluation.document import Evaluation
+from lvmcore.evaluation.document import Evaluation, checked_document
 from lvmcore.evaluation.protocols import DEFAULT
-from lvmcore.files import json_lines, remove_leftovers, to_json, write_whole
+from lvmcore.files import remove_leftovers, to_json, write_whole
+from lvmcore.records import read_json
 from lvmcore.runs.locks import is_held, take
+from lvmcore.runs.record import SCHEMA, read_epochs, read_record
 from lvmcore.runs.serving import served_at
 
-SCHEMA = 1
 DAMAGED = "damaged"
 """The status that the listings show of a folder whose files cannot be read; it is never written."""
 UNSAID = "the process ended without a word"
+LONGEST = 100
+"""Bytes of a run's name in the name of its folder."""
 STATUSES = ("running", "finished", "collapsed", "gate-failed", "interrupted", "failed", DAMAGED)
 
 
@@ -42,6 +44,7 @@ class Run:
         """Make the folder, lock it, and write `run.json` with status running."""
         now = datetime.now(UTC)
         safe = "".join(c if c.isalnum() or c in "._-" else "-" for c in name)
+        safe = safe.encode()[:LONGEST].decode(errors="ignore")
         identity = secrets.token_hex(2)
         path = root / f"{now:%Y-%m-%d-%H%M%S}-{safe}-{identity}"
         try:
@@ -61,12 +64,7 @@ class Run:
     def open(cls, path: Path) -> Self:
         """Read a run back. One that is marked running, but that no process holds, was interrupted."""
         file = path / "run.json"
-        try:
-            record = json.loads(file.read_text("utf-8"))
-        except (OSError, ValueError) as problem:
-            raise LvmError(f"the run cannot be read: {problem}", where=str(file)) from None
-        if not isinstance(record, dict) or not {"name", "status"} <= set(record):
-            raise LvmError("the file is no record of a run", where=str(file))
+        record = read_record(file)
         run = cls(path, record)
         if record["status"] == "running" and not run.is_held():
             record["status"], record["reason"] = "interrupted", UNSAID
@@ -147,7 +145,8 @@ class Run:
     @property
     def epochs(self) -> list[dict[str, Any]]:
         """The records of the epochs so far, as plain data."""
-        return self._json_lines("epochs.jsonl")
+        file = self.path / "epochs.jsonl"
+        return read_epochs(file) if file.exists() else []
 
     def write_evaluation(self, document: dict[str, Any]) -> None:
         write_whole(self.path / _evaluation_file(document["protocol"]), to_json(document))
@@ -155,9 +154,9 @@ class Run:
 
     def document_by(self, protocol: str = DEFAULT) -> dict[str, Any] | None:
         """The evaluation document, if the run was evaluated by this protocol."""
-        if protocol not in self._evaluations:  # a large document, which a listing asks for several times
-            for found in self._json_lines(_evaluation_file(protocol), whole=True):
-                self._evaluations[protocol] = found
+        file = self.path / _evaluation_file(protocol)
+        if protocol not in self._evaluations and file.exists():  # a large one, which a listing asks for several times
+            self._evaluations[protocol] = checked_document(read_json(file), str(file))
         return self._evaluations.get(protocol)
 
     @property
@@ -245,19 +244,6 @@ class Run:
                 f"the run's folder cannot be removed: {problem.strerror or problem}", where=str(self.path)
             ) from None
         self.release()
-
-    def _json_lines(self, name: str, *, whole: bool = False) -> list[dict[str, Any]]:
-        file = self.path / name
-        if not file.is_file():
-            return []
-        try:
-            text = file.read_text("utf-8")
-            found = [json.loads(text)] if whole else json_lines(text)
-        except (OSError, ValueError) as problem:
-            raise LvmError(f"the file cannot be read: {problem}", where=str(file)) from None
-        if not all(isinstance(part, dict) for part in found):
-            raise LvmError("the file holds something else than records", where=str(file))
-        return found
 
 
 def _evaluation_file(protocol: str) -> str:

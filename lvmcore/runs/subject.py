@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
@@ -11,6 +10,7 @@ import attrs
 
 from lvmcore.errors import LvmError, nearest
 from lvmcore.expression import parse_one
+from lvmcore.model_header import read_model_header
 from lvmcore.registry import Registry
 from lvmcore.runs.folder import all_runs, find_run
 from lvmcore.runs.run import Run
@@ -50,8 +50,8 @@ class Subject:
             return cls(what)
         path = _exported(Path(what))
         if path.suffix == ".safetensors":
-            header = header_of(path)
-            return cls(header.get("run", path.stem), file=path, record=header)
+            header, about, _ = read_model_header(path)
+            return cls(header.run or path.stem, file=path, record=about)
         return cls.of(_run(str(what), folder, registry, tell), folder, registry, tell)
 
     @property
@@ -90,21 +90,30 @@ class Subject:
             raise LvmError(said, expected="a run, or a file of weights", fix="lvm runs")
         return _weights(self.file, self.run)
 
-    def require_data(self) -> None:
-        """See that the corpus that it was trained on is here, if that is a file.
+    def require_data(self, registry: Registry) -> None:
+        """See that the corpus that it was trained on may be opened, and is here.
 
         Raises:
-            LvmError: it isn't; a relative path was one from where the training was started.
+            LvmError: it isn't; a relative path was one from where the training was started. Of what a file of weights
+                names, which may be anybody's, nothing is opened but a corpus by its bare name.
         """
-        path = Path(self.data or "").expanduser()
+        data, fix = self.data or "", "--data FILE"
+        if data and self.run is None and data not in {found.name for found in registry.all("corpus")}:
+            raise LvmError(
+                f"'{self.name}' was trained on {data}, as its file says; what a file names is not opened unasked",
+                where=str(self.file),
+                expected="the corpus that it was trained on, or another",
+                fix=fix,
+            )
+        path = Path(data).expanduser()
         if path.suffix != ".safetensors" or path.exists():
             return
         started = "" if path.is_absolute() else ", a path from the folder in which the run was started"
         raise LvmError(
-            f"'{self.name}' was trained on {self.data}{started}; there is no such file",
+            f"'{self.name}' was trained on {data}{started}; there is no such file",
             where=str(path.absolute()),
             expected="the corpus that it was trained on, or another",
-            fix="--data FILE",
+            fix=fix,
         )
 
     def require_savable(self, partial: bool) -> None:
@@ -164,20 +173,6 @@ def _exported(path: Path) -> Path:
     """The weights in a folder that `lvm export` wrote; any other path as it is."""
     weights = path / "model.safetensors"
     return weights if weights.is_file() and not (path / "run.json").exists() else path
-
-
-def header_of(file: Path) -> dict[str, Any]:
-    """What a model file says of itself; nothing of what is none, which is told when it is read."""
-    if not file.is_file():
-        return {}
-    import safetensors
-
-    try:
-        with safetensors.safe_open(str(file), framework="numpy") as held:
-            header = json.loads((held.metadata() or {}).get("lvm", "{}"))
-    except (safetensors.SafetensorError, OSError, ValueError):
-        return {}
-    return header if isinstance(header, dict) and header.get("kind") == "model" else {}
 
 
 def _weights(file: Path, run: Run | None) -> Path:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tomllib
 from collections.abc import Iterable
 from importlib.resources import files
 from pathlib import Path
@@ -12,6 +11,7 @@ import attrs
 import cattrs
 
 from lvmcore.errors import LvmError, nearest, unknown
+from lvmcore.records import converter, describe, mistakes, read_toml
 from lvmcore.registry import Registry
 from lvmcore.variants.gates import FORMS, Gate, parse_rule
 from lvmcore.variants.published import BySplit
@@ -99,8 +99,8 @@ def load_catalogue(paths: Iterable[Path]) -> Catalogue:
                     else:
                         catalogue.profiles[name] = tuple(_gates(f"gates.{name}", table, found))
     catalogue.variants, own = _resolved(raw)
-    for name, mistakes in own.items():
-        faults[catalogue.origins["variants", name]] += mistakes
+    for name, wrong in own.items():
+        faults[catalogue.origins["variants", name]] += wrong
     for circle in _circles(raw):
         order = [list(faults).index(catalogue.origins["variants", name]) for name in circle]
         first = order.index(max(order))  # of the file that was read last, which closed it
@@ -119,29 +119,12 @@ def load_catalogue(paths: Iterable[Path]) -> Catalogue:
 
 
 def _read_toml(file: Path) -> dict[str, Any]:
-    try:
-        return tomllib.loads(file.read_text("utf-8"))
-    except FileNotFoundError:
-        raise LvmError("there is no such registry file", where=str(file)) from None
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as problem:
-        raise LvmError(f"the registry file cannot be read: {problem}", where=str(file)) from None
+    if not file.exists():
+        raise LvmError("there is no such registry file", where=str(file))
+    return read_toml(file)
 
 
-_converter = cattrs.Converter(forbid_extra_keys=True)
-
-
-def _strict(kind: type, *accepted: type):
-    def structure(value: Any, _: Any) -> Any:
-        if not isinstance(value, accepted) or (isinstance(value, bool) and bool not in accepted):
-            raise ValueError(f"{value!r} is no {kind.__name__}")
-        return kind(value)
-
-    return structure
-
-
-for _kind, _accepted in ((str, (str,)), (int, (int,)), (float, (int, float))):
-    _converter.register_structure_hook(_kind, _strict(_kind, *_accepted))
-
+_converter = converter(forbid_extra_keys=True)
 _structure_figure = _converter.get_structure_hook(BySplit)
 
 
@@ -154,7 +137,7 @@ def variant_of(table: dict[str, Any], where: str) -> Variant:
     try:
         return _converter.structure(table, Variant)
     except Exception as problem:
-        raise LvmError("; ".join(_messages(problem)), where=where) from None
+        raise LvmError("; ".join(mistakes(problem)), where=where) from None
 
 
 def _by_split(value: Any, kind: Any) -> BySplit:
@@ -218,7 +201,7 @@ def _resolve(
     try:
         variant = _converter.structure(_merged(name, table, ground), Variant)
     except Exception as problem:
-        messages = _messages(problem)
+        messages = mistakes(problem)
         messages += [said for said in _out_of_range(table) if not any(said in message for message in messages)]
         if not sound:  # what it would have inherited is no mistake of its own
             inherited = {f"{field.name}: the key '{field.name}' is missing" for field in attrs.fields(Variant)}
@@ -260,28 +243,7 @@ def _out_of_range(table: dict[str, Any]) -> Iterable[str]:
             except cattrs.BaseValidationError:
                 continue
             except (ValueError, TypeError) as problem:
-                yield _describe(problem, None)
-
-
-def _messages(problem: Exception) -> list[str]:
-    """One sentence a mistake, with the key it is at."""
-    messages = []
-    for message in cattrs.transform_error(problem, path="", format_exception=_describe):
-        what, _, path = message.rpartition(" @ ")
-        messages.append(f"{path.lstrip('.')}: {what}" if path.strip(".") else what)
-    return messages
-
-
-def _describe(problem: BaseException, kind: type | None) -> str:
-    if isinstance(problem, cattrs.ForbiddenExtraKeysError):
-        known = [field.name for field in attrs.fields(problem.cl)]
-        guesses = {key: nearest(key, known) for key in sorted(problem.extra_fields)}
-        return "; ".join(
-            f"unknown key '{key}'" + (f", did you mean '{guess}'?" if guess else "") for key, guess in guesses.items()
-        )
-    if isinstance(problem, KeyError):
-        return f"the key {problem.args[0]!r} is missing"
-    return str(problem.args[0]) if problem.args else str(problem)
+                yield describe(problem, None)
 
 
 def _gates(where: str, table: dict[str, Any], faults: list[str]) -> Iterable[Gate]:

@@ -7,10 +7,13 @@ from collections.abc import Mapping
 from typing import Any
 
 import attrs
-from attrs.validators import ge, gt, instance_of, lt, optional
+from attrs.validators import ge, gt, instance_of, le, lt, optional
 
 from lvmcore.errors import LvmError, unknown
 from lvmcore.variants.published import Reported
+
+EPOCHS, WINDOWS, ROWS = 1_000_000, 2**31 - 1, 10_000
+"""At most: of a run, of a step, and of context."""
 
 BASE = "base"
 """The variant that holds the common settings; every other extends it unless it names another."""
@@ -24,7 +27,7 @@ class Stage:
     """
 
     name: str
-    epochs: int = attrs.field(validator=[instance_of(int), ge(1)])
+    epochs: int = attrs.field(validator=[instance_of(int), ge(1), le(EPOCHS)])
     gates: str | None = None
     """The profile that must pass for the run to go on."""
     arch: str | None = None
@@ -32,7 +35,7 @@ class Stage:
     inputs: str | None = None
     sampler: str | None = None
     schedule: str | None = None
-    batch_size: int | None = attrs.field(default=None, validator=optional(ge(1)))
+    batch_size: int | None = attrs.field(default=None, validator=optional([ge(1), le(WINDOWS)]))  # pyright: ignore
     lr: float | None = attrs.field(default=None, validator=optional([gt(0), lt(math.inf)]))  # pyright: ignore
 
 
@@ -76,14 +79,14 @@ class Variant:
     schedule: str
     optimizer: str
     data: str
-    context: int = attrs.field(validator=[instance_of(int), ge(1)])
-    epochs: int = attrs.field(validator=[instance_of(int), ge(1)])
-    batch_size: int = attrs.field(validator=[instance_of(int), ge(1)])
+    context: int = attrs.field(validator=[instance_of(int), ge(1), le(ROWS)])
+    epochs: int = attrs.field(validator=[instance_of(int), ge(1), le(EPOCHS)])
+    batch_size: int = attrs.field(validator=[instance_of(int), ge(1), le(WINDOWS)])
     lr: float = attrs.field(validator=[gt(0), lt(math.inf)])
     weight_decay: float = attrs.field(validator=ge(0))
     clip: float = attrs.field(validator=gt(0))
     best: str
-    patience: int | None = attrs.field(default=None, validator=optional(ge(1)))
+    patience: int | None = attrs.field(default=None, validator=optional([ge(1), le(EPOCHS)]))  # pyright: ignore
     """Epochs without a better one after which the run ends; None: it goes to its end."""
     gates: str
     stages: tuple[Stage, ...] = ()

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 
 import attrs
 
-from lvmcore import Comparison, component, tables
+from lvmcore import Comparison, component, tables, to_json
 
 
 @component
@@ -33,6 +32,6 @@ class Json:
                 "yardsticks": [row.record() for row in comparison.yardsticks],
                 "details": [attrs.asdict(one) for one in comparison.details],
             }
-            return json.dumps(document, indent=1, ensure_ascii=False)
+            return to_json(document)
 
         return write

@@ -116,7 +116,7 @@ def lvm_run_finished(run): print("run finished")
     ("item", "reason"),
     [
         ('Path("nowhere.toml")', "there is no such registry file where: "),
-        ('Path(__file__).with_name("bad.toml")', "the registry file cannot be read"),
+        ('Path(__file__).with_name("bad.toml")', "the file is no TOML"),
         ('Path(__file__).with_name("wrong.toml")', "did you mean 'epochs'?"),
         ("None", "the path of a file was expected, not None"),
     ],

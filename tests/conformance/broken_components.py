@@ -118,6 +118,7 @@ architecture(
     "same_seed_gives_the_same_weights",
     init=lambda self, shape: nn.init.constant_(self.map.bias, random.SystemRandom().random()),
 )
+architecture("shapes_are_known_on_meta", init=lambda self, shape: float(self.map.weight.detach().sum()))
 architecture("order_of_the_rows_matters", lambda self, context: context.mean(1)[:, : self.map.out_features])
 architecture("stays_finite", lambda self, context: answer(self, context) / (context[:, 0] - context[:, 1]).norm())
 

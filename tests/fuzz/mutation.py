@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+from copy import deepcopy
+from typing import Any
 
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
@@ -15,6 +17,8 @@ FUZZ = settings(
     database=None,
     suppress_health_check=list(HealthCheck),
 )
+SLOW = settings(FUZZ, max_examples=max(1, INPUTS // 4))
+"""For inputs that take some hundredths of a second each."""
 
 
 @st.composite
@@ -35,3 +39,33 @@ def mutated(draw: st.DrawFn, data: bytes) -> bytes:
             case "add":
                 held[at:at] = draw(st.binary(max_size=8))
     return bytes(held)
+
+
+ODD: list[Any] = [
+    None, True, False, 0, -1, 10**30, 0.5, float("nan"), float("inf"), "", "x", "\ud800", "9" * 400,
+    "\x1b[2J\nlvm: note: y", [], [1], ["x"], [[]], {}, {"value": 1}, {"value": "x", "low": None, "high": None},
+    {"name": 3}, [{}],
+]  # fmt: skip
+"""What may stand where something else is expected."""
+
+
+@st.composite
+def altered(draw: st.DrawFn, document: Any) -> Any:
+    """A sound document of plain data in which some values are others, are not there, or have other keys."""
+    held = deepcopy(document)
+    for _ in range(draw(st.integers(1, 3))):
+        node = held
+        while True:
+            keys = list(node) if isinstance(node, dict) else range(len(node))
+            key = draw(st.sampled_from(list(keys)))
+            if not (isinstance(node[key], dict | list) and node[key]) or draw(st.integers(0, 3)) == 0:
+                break
+            node = node[key]
+        match draw(st.sampled_from(["odd", "odd", "odd", "gone", "name"])):
+            case "odd":
+                node[key] = deepcopy(draw(st.sampled_from(ODD)))
+            case "gone" if len(node) > 1:
+                del node[key]
+            case "name" if isinstance(node, dict):
+                node[draw(st.sampled_from(["x", "val", "value", "A", "\x1b[2J", "0"]))] = node.pop(key)
+    return held

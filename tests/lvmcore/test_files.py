@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from lvmcore.errors import MachineError
-from lvmcore.files import json_lines, link_whole, remove_leftovers, to_json, write_whole
+from lvmcore.files import link_whole, remove_leftovers, to_json, write_whole
 
 FULL = OSError(errno.ENOSPC, "No space left on device")
 
@@ -108,18 +108,3 @@ def test_json_has_no_numbers_that_json_lacks() -> None:
     document = {"a": float("nan"), "b": [float("inf"), 1.5, (float("-inf"), True)], "é": None}
     assert json.loads(to_json(document)) == {"a": None, "b": [None, 1.5, [None, True]], "é": None}
     assert "é" in to_json(document)
-
-
-def test_a_line_of_json_ends_at_a_newline_only() -> None:
-    values = [{"said": "a\u2028b\u0085c\x0bd"}, {"said": ""}]
-    text = "".join(f"{to_json(value, indent=None)}\n" for value in values)
-    assert json_lines(text) == json_lines(text.removesuffix("\n")) == values
-    assert json_lines("") == []
-
-
-@pytest.mark.parametrize(
-    ("text", "where"), [('{}\n{"a" 1}\n', "line 2, column 6: "), ("{}\n\n{}", "line 2, column 1: ")]
-)
-def test_a_line_that_is_no_json_is_named(text: str, where: str) -> None:
-    with pytest.raises(ValueError, match=where):
-        json_lines(text)

@@ -10,7 +10,7 @@ from typing import Any
 import click
 
 from lvm_cli.data.counts import print_counts
-from lvm_cli.options import open_lab, plugin_options
+from lvm_cli.options import GivenPath, open_lab, plugin_options
 from lvmcore.device import DEVICES
 from lvmcore.errors import LvmError
 from lvmcore.report.tables import duration, fact
@@ -20,7 +20,7 @@ from lvmcore.toolkit import Lab
 
 @click.command("build")
 @click.argument("name")
-@click.argument("paths", metavar="FILES|FOLDERS…", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.argument("paths", metavar="FILES|FOLDERS…", nargs=-1, required=True, type=GivenPath())
 @click.option("--reader", metavar="EXPR", default="", help="What reads the files.  [default: each by its suffix]")
 @click.option("--chunker", metavar="EXPR", default="sentences:40", show_default=True, help="What cuts the text.")
 @click.option(
@@ -63,7 +63,7 @@ from lvmcore.toolkit import Lab
 @click.option("--keep-duplicates", is_flag=True, help="Drop no copies, near-duplicates and boilerplate.")
 @click.option("--licence", default="unknown", help="Licence of the text.")
 @click.option("--source", default="unknown", help="Where the text comes from.")
-@click.option("-o", "--output", type=click.Path(path_type=Path), help="The corpus file.  [default: NAME.safetensors]")
+@click.option("-o", "--output", type=GivenPath(), help="The corpus file.  [default: NAME.safetensors]")
 @click.option("--force", is_flag=True, help="Overwrite the corpus file.")
 @click.option("--restart", is_flag=True, help="Begin anew, whatever an unfinished build has done.")
 @click.option("--dry-run", is_flag=True, help="Count files, articles and chunks, and estimate the time; write nothing.")

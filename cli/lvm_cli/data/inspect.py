@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from lvm_cli.console import console
-from lvm_cli.options import json_option, open_lab, plugin_options, print_json
+from lvm_cli.options import GivenPath, json_option, open_lab, plugin_options, print_json
 
 
 @click.command("inspect")
@@ -41,9 +41,7 @@ from lvm_cli.options import json_option, open_lab, plugin_options, print_json
 )
 @click.option("--resamples", type=click.IntRange(min=1), default=1000, show_default=True, help="Of the bootstrap.")
 @click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Of all that is drawn.")
-@click.option(
-    "--plot", "picture", type=click.Path(path_type=Path), metavar="FILE", help="Draw it, as .png, .svg, .pdf."
-)
+@click.option("--plot", "picture", type=GivenPath(), metavar="FILE", help="Draw it, as .png, .svg, .pdf.")
 @plugin_options
 @json_option
 def command(

@@ -8,11 +8,11 @@ import click
 
 from lvm_cli.console import console
 from lvm_cli.data.counts import print_counts
-from lvm_cli.options import open_lab, plugin_options
+from lvm_cli.options import GivenPath, open_lab, plugin_options
 
 
 @click.command("shards")
-@click.argument("shards", nargs=-1, required=True, metavar="FILE…", type=click.Path(path_type=Path))
+@click.argument("shards", nargs=-1, required=True, metavar="FILE…", type=GivenPath())
 @click.option("-o", "--output", required=True, type=click.Path(), help="The manifest, a .json file.")
 @click.option("--force", is_flag=True, help="Overwrite the file.")
 @plugin_options

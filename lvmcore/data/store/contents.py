@@ -28,7 +28,7 @@ def check_shapes(shape: tuple[int, ...], dtype: torch.dtype, starts: Tensor, spl
         faults.append(f"vectors are {dtype} {shape}, not (N, D) float16 or float32")
     if starts.dtype != torch.int64 or splits.dtype != torch.uint8:
         faults.append(f"starts are {starts.dtype} and splits {splits.dtype}, not int64 and uint8")
-    if starts.ndim != 1 or splits.ndim != 1 or len(starts) != len(splits) + 1:
+    elif starts.ndim != 1 or splits.ndim != 1 or len(starts) != len(splits) + 1:
         faults.append(f"starts {tuple(starts.shape)} do not fit splits {tuple(splits.shape)} (one more is needed)")
     elif not shape:
         faults.append("there are no rows")

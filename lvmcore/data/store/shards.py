@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import hashlib
-import json
 from collections.abc import Iterable, Sequence
 from functools import cached_property
 from pathlib import Path
-from typing import Any
 
 import attrs
 import torch
@@ -18,8 +16,12 @@ from lvmcore.data.store.texts import Texts
 from lvmcore.errors import LvmError
 from lvmcore.files import to_json, write_whole
 from lvmcore.plain import clean_title
+from lvmcore.records import checked, read_json
 
 FORM = 'a manifest: {"schema": 1, "kind": "corpus", "shards": [{"file": "…", "digest": "sha256:…"}, …]}'
+
+MOST = 1 << 26
+"""Bytes of a manifest at most."""
 
 
 class Shards(Corpus):
@@ -93,26 +95,42 @@ def open_manifest(path: Path) -> Corpus:
         LvmError: no manifest; a shard that is missing, or another than the one that was meant.
     """
     try:
-        held: Any = json.loads(path.read_bytes())
-        shards = [(str(one["file"]), str(one["digest"])) for one in held["shards"]]
-        name = str(held.get("name", path.stem))
-    except OSError as problem:
-        raise LvmError(f"the manifest cannot be read: {problem.strerror}", where=str(path), expected=FORM) from None
-    except (ValueError, TypeError, KeyError, AttributeError):
-        raise LvmError("the file is no manifest of shards", where=str(path), expected=FORM) from None
-    if not shards:
+        held = checked(read_json(path, MOST), _Manifest, str(path), "wrong types")
+    except LvmError as problem:
+        said = f"the file is no manifest of shards: {problem.what}"
+        raise LvmError(said, where=str(path), expected=FORM) from None
+    if not held.shards:
         raise LvmError("the manifest names no shard", where=str(path), expected=FORM)
     parts = []
-    for file, digest in shards:
-        parts.append(part := Corpus.open(path.parent / file))
-        if part.digest != digest:
+    for shard in held.shards:
+        file, folder = path.parent / shard.file, path.resolve().parent
+        if not file.resolve().is_relative_to(folder):
+            raise LvmError(
+                f"the manifest names a file that lies elsewhere: {shard.file}",
+                where=str(path),
+                expected=f"a file below {folder}",
+            )
+        parts.append(part := Corpus.open(file))
+        if part.digest != shard.digest:
             raise LvmError(
                 "the shard is another than the one in the manifest",
                 where=part.where,
-                expected=f"{digest}, not {part.digest}",
+                expected=f"{shard.digest}, not {part.digest}",
                 fix=f"write {path.name} again, if it is meant",
             )
-    return Shards(name, parts, str(path))
+    return Shards(held.name or path.stem, parts, str(path))
+
+
+@attrs.frozen
+class _Shard:
+    file: str
+    digest: str
+
+
+@attrs.frozen
+class _Manifest:
+    shards: tuple[_Shard, ...]
+    name: str = ""
 
 
 def save_manifest(path: Path, files: Sequence[Path], *, force: bool = False) -> str:

@@ -18,7 +18,7 @@ from lvmcore.expression import Term
 from lvmcore.model import LatentVectorModel, Shape, build_model
 from lvmcore.registry import Registry
 from lvmcore.testing.material import BATCH, CONTEXT, DIM, contexts, odd_contexts, rows
-from lvmcore.testing.promises import Subject, expect, promise, wraps
+from lvmcore.testing.promises import Broken, Subject, expect, promise, wraps
 from lvmcore.training.state import put_tensors, tensors_of
 from lvmcore.trees import pack, unpack
 
@@ -83,6 +83,20 @@ def same_seed_gives_the_same_weights(subject: Subject) -> None:
     one, two = built(subject, seed=3).state_dict(), built(subject, seed=3).state_dict()
     other = [name for name in one if not torch.equal(one[name], two[name])]
     expect(list(one) == list(two) and not other, f"two builds after one seed differ: {', '.join(other)}")
+
+
+@promise("architecture")
+def shapes_are_known_on_meta(subject: Subject) -> None:
+    """Built on torch's device `meta` it has the same shapes: a file is held against them before memory is taken."""
+    for text, made in subject.settings():
+        for shape in (NARROW, WIDENED):
+            own = {name: held.shape for name, held in built(subject, made, shape).state_dict().items()}
+            try:
+                with torch.device("meta"):
+                    planned = {name: held.shape for name, held in built(subject, made, shape).state_dict().items()}
+            except (RuntimeError, NotImplementedError) as problem:
+                raise Broken(f"it cannot be built on meta{text}: {problem}") from None
+            expect(own == planned, f"built on meta, it has other tensors{text}")
 
 
 @promise("architecture")

@@ -198,7 +198,7 @@ def test_a_corpus_that_may_not_be_read_gets_its_true_reason(
         raise PermissionError(13, "Permission denied", str(small))
 
     with monkeypatch.context() as patched:
-        patched.setattr(Path, "open", refuse)
+        patched.setattr("os.open", refuse)
         with pytest.raises(LvmError, match="the corpus cannot be read: Permission denied\n"):
             Corpus.open(small)
 

@@ -27,7 +27,10 @@ from lvmcore.variants.catalogue import Catalogue
 def run_of(root: Path, name: str, protocols: tuple[str, ...] = ("5cat",), cosine: float = 0.6, **record: Any) -> Run:
     run = Run.create(root, name, ["test"])
     for protocol in protocols:
-        val = {"cosine": {"value": cosine}, "A": {"margin": {"value": -0.1 if protocol == "5cat" else -0.2}}}
+        val = {
+            "cosine": {"value": cosine, "low": None, "high": None},
+            "A": {"margin": {"value": -0.1 if protocol == "5cat" else -0.2, "low": None, "high": None}},
+        }
         gates = {"profile": "table", "passed": 1, "of": 5}
         corpus = {"name": "wiki", "digest": "x"}
         run.write_evaluation({"protocol": protocol, "corpus": corpus, "splits": {"val": val}, "gates": gates})
@@ -59,9 +62,17 @@ def test_only_figures_of_the_same_windows_are_ranked_together(tmp_path: Path, re
     run = run_of(tmp_path, "whole")
     for name, changes in (("other", {"corpus": {"name": "wiki", "digest": "y"}}), ("limited", {"max_windows": 10})):
         one = run_of(tmp_path, name)
-        one.write_evaluation({**(one.document_by() or {}), **changes, "splits": {"val": {"cosine": {"value": 0.9}}}})
+        one.write_evaluation(
+            {
+                **(one.document_by() or {}),
+                **changes,
+                "splits": {"val": {"cosine": {"value": 0.9, "low": None, "high": None}}},
+            }
+        )
     low = run_of(tmp_path, "low")
-    low.write_evaluation({**(low.document_by() or {}), "splits": {"val": {"cosine": {"value": 0.5}}}})
+    low.write_evaluation(
+        {**(low.document_by() or {}), "splits": {"val": {"cosine": {"value": 0.5, "low": None, "high": None}}}}
+    )
     comparison = compare(all_runs(tmp_path), registry)
     assert [row.model for row in comparison.rows if comparison.is_best(row, comparison.columns[0])] == ["whole"]
     run.write_evaluation({**(run.document_by() or {}), "corpus": {"name": "kjv", "digest": "z"}})

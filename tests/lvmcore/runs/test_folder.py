@@ -153,10 +153,9 @@ def test_a_run_whose_corpus_is_not_here_says_on_what_it_was_trained(
     (folder,) = (tmp_path / "runs").iterdir()
     (tmp_path / "elsewhere").mkdir()
     monkeypatch.chdir(tmp_path / "elsewhere")
-    for what in (f"../runs/{folder.name}", f"../runs/{folder.name}/model.safetensors"):
-        said = lvm("eval", what, status=2).stderr
-        first = f"lvm: '{folder.name}' was trained on small.safetensors, a path from the folder in which"
-        assert said.startswith(first)
+    for what, told in (("", "a path from the folder in which"), ("/model.safetensors", "as its file says")):
+        said = lvm("eval", f"../runs/{folder.name}{what}", status=2).stderr
+        assert said.startswith(f"lvm: '{folder.name}' was trained on small.safetensors, {told}")
         assert "try: --data FILE" in said
     lvm("eval", f"../runs/{folder.name}", "--data", "../small.safetensors")
 

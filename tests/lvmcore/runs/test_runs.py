@@ -77,7 +77,7 @@ def test_a_folder_whose_record_is_none_is_named_alone_and_left_out_of_the_others
 def test_a_file_of_a_run_that_cannot_be_read_is_named(name: str, tmp_path: Path) -> None:
     run = finished(tmp_path, "x", 0.5)
     (run.path / name).write_text('{"a":')
-    with pytest.raises(LvmError, match="cannot be read") as caught:
+    with pytest.raises(LvmError, match="the file is no JSON") as caught:
         (run.document_by if name.startswith("evaluation") else lambda: run.epochs)()
     assert caught.value.where == str(run.path / name)
 
