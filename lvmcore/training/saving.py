@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import time
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Self
 
 import attrs
@@ -12,9 +13,9 @@ from lvmcore.checkpoint import load_model
 from lvmcore.errors import LvmError, MachineError
 from lvmcore.files import link_whole
 from lvmcore.model import LatentVectorModel
+from lvmcore.model_header import read_model_header
 from lvmcore.registry import Registry
 from lvmcore.runs.run import Run
-from lvmcore.runs.subject import header_of
 from lvmcore.training.state import TrainerState
 
 if TYPE_CHECKING:
@@ -161,7 +162,9 @@ class Best:
         """
         if self._file or not self.epoch:
             return
-        held = header_of(self.run.model_file).get("best") or {}
+        held: dict[str, Any] = {}
+        with suppress(LvmError):  # a file that cannot be read holds none
+            held = read_model_header(self.run.model_file)[1].get("best") or {}
         if held.get("epoch") != self.epoch:
             found = f"those of epoch {held['epoch']}" if "epoch" in held else "none"
             raise LvmError(
