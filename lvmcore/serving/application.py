@@ -39,8 +39,8 @@ from lvmcore.turns import Turns, at_once
 
 T = TypeVar("T")
 
-SMALL = 32_768
-"""Bytes of a body that is read at once: it takes less than to wake a thread."""
+SMALL = 65_536
+"""Bytes of a body that the loop itself reads, one in each of its turns: it takes less than to wake a thread."""
 
 
 @attrs.frozen(eq=False)
@@ -64,6 +64,7 @@ class Service:
         self.served, self.limits, self.metrics = served, limits, metrics
         self._batcher = Batcher(self._forward, limits, metrics.slice)
         self._bodies, self._reader, self._searcher = Bodies(limits), Worker("forms"), Worker("search")
+        self._small = asyncio.Lock()
         self._searching = 0
         self._about = _json({"model": served.name, **served.about})
         described = description(served.name, served.model.shape, limits, corpus=served.corpus is not None, token=token)
@@ -147,7 +148,9 @@ class Service:
         async with self._bodies.read(request) as body:
             work = contexts(body, form, self.served.model.shape, most)
             if len(body) <= SMALL:
-                return answer, at_once(work)
+                async with self._small:
+                    await asyncio.sleep(0)
+                    return answer, at_once(work)
             return answer, await unless_gone(request, self._reader.finish(work))
 
     def _forward(self, rows: Tensor) -> Tensor:

@@ -18,8 +18,10 @@ from lvmcore.errors import LvmError
 from lvmcore.serving.limits import Limits
 from lvmcore.serving.refusal import Refusal, busy
 
-SMALLEST, LARGEST = 8, 4_096
+SMALLEST, LARGEST = 8, 1_024
 """Contexts of a slice, between which it is fitted to `Limits.turn`."""
+EACH = 64
+"""Requests that a slice has a context of, though it takes longer: to split what is small already helps nobody."""
 
 Predict = Callable[[Tensor], Tensor]
 
@@ -124,8 +126,9 @@ class Batcher:
             if not self._jobs:
                 self._come.clear()
                 continue
-            jobs = list(self._jobs)[: self._size]
-            parts = list(zip(jobs, shares([job.waiting for job in jobs], self._size), strict=True))
+            jobs = list(self._jobs)[: max(self._size, EACH)]
+            given = shares([job.waiting for job in jobs], max(self._size, len(jobs)))
+            parts = list(zip(jobs, given, strict=True))
             failed = await loop.run_in_executor(self._thread, self._slice, parts)
             for job in jobs:  # whoever had a turn goes to the end
                 self._jobs.remove(job)
@@ -160,7 +163,8 @@ class Batcher:
         rate = count / max(seconds, 1e-6)
         self._rate += (rate - self._rate) * (0.2 if self._rate else 1)
         if count >= self._size or seconds > self.limits.turn:  # a slice that wasn't full says nothing of a longer one
-            fitting = int(self._size * min(max(self.limits.turn / max(seconds, 1e-6), 0.5), 2))
+            fitting = int(count * self.limits.turn / max(seconds, 1e-6))
+            fitting = min(max(fitting, self._size // 2), self._size * 2)  # one that was disturbed says little
             self._size = min(max(fitting, SMALLEST), LARGEST)
 
 

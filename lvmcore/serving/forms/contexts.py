@@ -59,14 +59,21 @@ def contexts(body: bytearray, form: Form, shape: Shape, most: int) -> Turns[Tens
         Refusal: 400 or 422, with the place at fault.
     """
     if form.kind == JSON:
-        parts = json_contexts(body, shape.context, shape.dim)
-    else:
-        whole = _octets(body, form.said) if form.kind == OCTETS else _safetensors(body)
-        _require_shape(whole, shape)
-        _require_few(len(whole), most)
-        parts = iter([whole])
+        return (yield from _from_json(body, shape, most))
+    whole = _octets(body, form.said) if form.kind == OCTETS else _safetensors(body)
+    _require_shape(whole, shape)
+    _require_few(len(whole), most)
+    found, count = torch.empty(whole.shape), 0
+    for block in _blocks(whole):
+        found[count : count + len(block)] = _scaled(block, count)
+        count += len(block)
+        yield
+    return found
+
+
+def _from_json(body: bytearray, shape: Shape, most: int) -> Turns[Tensor]:
     found, count = [], 0
-    for part in parts:
+    for part in json_contexts(body, shape.context, shape.dim):
         _require_few(count + len(part), most)
         for block in _blocks(part):
             found.append(_scaled(block, count))
