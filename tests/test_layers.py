@@ -33,7 +33,7 @@ STACK = (
     ("timing",),
     ("components", "expression"),
     ("records",),
-    ("files",),
+    ("files", "locks", "stopping"),
     ("errors",),
     ("plain",),
 )

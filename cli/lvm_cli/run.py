@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import signal
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +17,7 @@ from lvmcore.expression import Term
 from lvmcore.plugins import CORE
 from lvmcore.report.tables import duration, fact, note
 from lvmcore.runs.run import Run
+from lvmcore.stopping import deferred
 from lvmcore.toolkit import Lab
 
 
@@ -101,7 +101,7 @@ def command(
     lvm run --arch transformer --loss mse+dir:0.002
     lvm run p1 --epochs 3 --data kjv
     """
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    ctx.with_resource(deferred())  # before torch is imported
     lab = open_lab(files, without, registries, root, stderr=as_json)
     lab.console.quiet = quiet
     if dry_run:

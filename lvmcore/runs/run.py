@@ -16,8 +16,8 @@ from lvmcore.errors import LvmError, MachineError
 from lvmcore.evaluation.document import Evaluation, checked_document
 from lvmcore.evaluation.protocols import DEFAULT
 from lvmcore.files import to_json, write_whole
+from lvmcore.locks import is_held, take
 from lvmcore.records import read_json
-from lvmcore.runs.locks import is_held, take
 from lvmcore.runs.record import SCHEMA, read_epochs, read_record
 from lvmcore.runs.serving import served_at
 
@@ -53,8 +53,13 @@ class Run:
                 fix="choose another --runs DIR",
             ) from None
         run = cls(path, {"schema": SCHEMA, "id": path.name, "name": name, "status": "running", "reason": ""})
-        run.lock()
-        run.update(command=command, started=now.isoformat(timespec="seconds"), versions=versions())
+        try:
+            run.lock()
+            run.update(command=command, started=now.isoformat(timespec="seconds"), versions=versions())
+        except BaseException:  # a folder without a record would be seen by nobody
+            run.release()
+            shutil.rmtree(path, ignore_errors=True)
+            raise
         return run
 
     @classmethod
@@ -153,7 +158,12 @@ class Run:
 
     def lock(self) -> None:
         """Hold the folder until it is released, or this process ends."""
-        self._lock = take(self.path / ".lock")
+        try:
+            self._lock = take(self.path / ".lock")
+        except OSError as problem:
+            raise MachineError(
+                f"the run's folder cannot be written: {problem.strerror}", where=str(self.path)
+            ) from None
         if self._lock is None:
             raise LvmError("another process is working on this run", where=str(self.path))
 

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from lvmcore.errors import LvmError, MachineError
-from lvmcore.runs.locks import is_held, take
+from lvmcore.locks import is_held, take
 
 _PREFIX = ".served-"
 

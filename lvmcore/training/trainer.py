@@ -24,6 +24,7 @@ from lvmcore.listeners import Listeners
 from lvmcore.model import LatentVectorModel, build_model, rebuilt, restore
 from lvmcore.registry import Registry
 from lvmcore.runs.run import Run
+from lvmcore.stopping import heed
 from lvmcore.training.collapse import CollapseWatch
 from lvmcore.training.epoch import EpochRecord
 from lvmcore.training.objective import Value, descend, gradient_norms
@@ -177,6 +178,7 @@ class Trainer:
         steps = -(-len(order) // self.batch_size)
         probes = {round(i * steps / PROBES) for i in range(PROBES)}
         for number, index in enumerate(parts(order, self.batch_size)):
+            heed()
             values, norm = self._step(self.train_windows.take(index), record if number in probes else None)
             record.step(values, norm, len(index))
             self.course_steps += 1

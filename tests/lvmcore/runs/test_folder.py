@@ -10,10 +10,10 @@ import pytest
 from conftest import TOY, Lvm
 
 from lvmcore.errors import LvmError, MachineError
+from lvmcore.locks import take
 from lvmcore.registry import Registry
 from lvmcore.report.comparison import compare
 from lvmcore.runs.folder import all_runs, find_listed, find_run, listed_runs, numbers
-from lvmcore.runs.locks import take
 from lvmcore.runs.run import Run
 from lvmcore.runs.serving import deployed
 from lvmcore.toolkit import Lab
