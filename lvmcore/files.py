@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import fcntl
 import json
 import math
 import os
@@ -18,26 +19,32 @@ from typing import Any, BinaryIO
 from lvmcore.errors import MachineError
 from lvmcore.plain import escaped
 
-_LEFTOVER = re.compile(r"\..+\.[0-9a-f]{8}")
+_RANDOM = re.compile("[0-9a-f]{8}")
 
 
-def write_whole(path: Path, content: bytes | str) -> None:
+def write_whole(path: Path, content: bytes | str, *, parents: bool = False) -> None:
     """Write a file whole or not at all.
+
+    Args:
+        parents: make its folder, where that is not there.
 
     Raises:
         MachineError: a full disk or a folder that cannot be written; what stood there before still stands.
     """
     data = content.encode() if isinstance(content, str) else content
-    with whole_file(path, len(data)) as file:
+    with whole_file(path, len(data), parents=parents) as file:
         file.write(data)
 
 
 @contextlib.contextmanager
-def whole_file(path: Path, size: int) -> Iterator[BinaryIO]:
+def whole_file(path: Path, size: int, *, parents: bool = False) -> Iterator[BinaryIO]:
     """A temporary file beside `path` to write to; at the end it is flushed to the disk and renamed into place.
+
+    Those of processes that were killed while they wrote the same file are taken away.
 
     Args:
         size: bytes that it will need, for the error.
+        parents: make its folder, where that is not there.
 
     Raises:
         MachineError: a full disk or a folder that cannot be written; what stood there before still stands.
@@ -45,19 +52,23 @@ def whole_file(path: Path, size: int) -> Iterator[BinaryIO]:
     # named before it is made, so that not even a Ctrl-C between the two leaves it behind
     temporary = _temporary(path)
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
+        if parents:
+            path.parent.mkdir(parents=True, exist_ok=True)
+        _remove_leftovers(path)
         with temporary.open("xb") as file:
+            _hold(file)
             yield file
             file.flush()
             os.fsync(file.fileno())
-        os.replace(temporary, path)
+            os.replace(temporary, path)
         _flush_folder(path.parent)
     except OSError as problem:
+        gone = isinstance(problem, FileNotFoundError) and not path.parent.is_dir()
         raise MachineError(
-            f"a file cannot be written: {problem.strerror or problem}",
+            f"a file cannot be written: {'its folder is not there' if gone else problem.strerror or problem}",
             where=str(path),
             expected=f"{size:,} bytes of room and the right to write",
-            fix="make room, then run again; what was written before is whole",
+            fix=None if gone else "make room, then run again; what was written before is whole",
         ) from None
     finally:
         with contextlib.suppress(OSError):
@@ -72,6 +83,7 @@ def link_whole(source: Path, path: Path) -> None:
     """
     temporary = _temporary(path)
     try:
+        _remove_leftovers(path)
         os.link(source, temporary)
         os.replace(temporary, path)
     except OSError:  # not every file system has links
@@ -83,7 +95,37 @@ def link_whole(source: Path, path: Path) -> None:
 
 
 def _temporary(path: Path) -> Path:
-    return path.with_name(f".{path.name}.{secrets.token_hex(4)}")
+    return path.with_name(f"{_prefix(path)}{secrets.token_hex(4)}")
+
+
+def _hold(file: BinaryIO) -> None:
+    """Show by a lock that a file's owner lives.
+
+    Raises:
+        OSError: another process has taken it for a leftover, in the moment before.
+    """
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        raise
+    except OSError:  # a file system without locks, where leftovers stay
+        return
+    if not os.fstat(file.fileno()).st_nlink:
+        raise BlockingIOError(errno.EAGAIN, "two processes write it at once")
+
+
+def _prefix(path: Path) -> str:
+    """What the names of the temporary files for a path begin with; one is never too long for being temporary."""
+    return f".{os.fsdecode(os.fsencode(path.name)[:200])}."
+
+
+def _remove_leftovers(path: Path) -> None:
+    """Take away the temporary files for a path that no living process holds."""
+    for name in os.listdir(path.parent):
+        if name.startswith(_prefix(path)) and _RANDOM.fullmatch(name.removeprefix(_prefix(path))):
+            with contextlib.suppress(OSError), (path.parent / name).open("rb") as file:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                (path.parent / name).unlink()
 
 
 def _flush_folder(folder: Path) -> None:
@@ -93,14 +135,6 @@ def _flush_folder(folder: Path) -> None:
         os.fsync(handle)
     finally:
         os.close(handle)
-
-
-def remove_leftovers(folder: Path) -> None:
-    """Take away the temporary files of processes that were killed; to be called by who alone writes there."""
-    for file in folder.glob(".*"):
-        if _LEFTOVER.fullmatch(file.name):
-            with contextlib.suppress(OSError):
-                file.unlink()
 
 
 def to_json(document: Any, *, indent: int | None = 1) -> str:

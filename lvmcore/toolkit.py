@@ -514,6 +514,7 @@ class Lab:
             raise LvmError("the file exists already", where=str(target), fix="--force, or another -o")
         foreign = Foreign.read(path)
         found = adopt(foreign, self.registry, arch=arch, inputs=inputs, context=context)
+        target.parent.mkdir(parents=True, exist_ok=True)
         save_model(target, found.model, foreign.about())
         return target, found
 

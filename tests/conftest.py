@@ -118,13 +118,14 @@ def lvm(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureF
 
     def run(*words: str | Path, status: int = 0) -> CompletedProcess[str]:
         monkeypatch.setattr(sys, "argv", ["lvm", *map(str, words)])
-        before = signal.getsignal(signal.SIGTERM)
+        before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
         capsys.readouterr()
         try:
             with pytest.raises(SystemExit) as end:
                 main()
         finally:
-            signal.signal(signal.SIGTERM, before)
+            for number, handler in before.items():
+                signal.signal(number, handler)
         return checked(CompletedProcess(sys.argv, int(end.value.code or 0), *capsys.readouterr()), status)
 
     return run

@@ -35,7 +35,7 @@ STACK = (
     ("components", "expression"),
     ("trees",),
     ("records",),
-    ("files",),
+    ("files", "locks", "stopping"),
     ("errors",),
     ("plain", "turns"),
 )

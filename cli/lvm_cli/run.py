@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import signal
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +25,7 @@ from lvmcore.expression import Term
 from lvmcore.plugins import CORE
 from lvmcore.report.tables import duration, fact, mebibytes, note
 from lvmcore.runs.run import Run
+from lvmcore.stopping import deferred
 from lvmcore.toolkit import Lab
 
 
@@ -118,7 +118,7 @@ def command(
     lvm run p1 --epochs 3 --data kjv
     lvm run --resume latest
     """
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    ctx.with_resource(deferred())  # before torch is imported
     lab = open_lab(files, without, registries, root, stderr=as_json, device=device)
     lab.console.quiet = quiet
     if dry_run and resume:

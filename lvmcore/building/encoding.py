@@ -60,7 +60,7 @@ def encode(work: Work, encoding: Encoding, made_by: str, watch: Watch) -> list[P
             if cut := encoding.truncated - before:
                 with machine_faults(work.path):
                     work.put(**{f"truncated {path.name}": cut})
-            write_whole(path, content.getvalue())
+            write_whole(path, content.getvalue(), parents=True)
         paths.append(path)
         done += len(block)
     watch.at(done)

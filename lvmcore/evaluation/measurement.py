@@ -19,6 +19,7 @@ from lvmcore.evaluation.figures import Columns
 from lvmcore.evaluation.protocols import Protocol
 from lvmcore.evaluation.settings import BATCH
 from lvmcore.evaluation.statistics import Statistics
+from lvmcore.stopping import heed
 
 
 @attrs.frozen(eq=False)
@@ -108,6 +109,7 @@ def columns_of(
     columns: Columns = {}
     done = 0
     for batch in windows.batches(batch_size):
+        heed()
         chunk = Chunk(batch, predictor.predict, keys, predictor.sees_target, filter)
         part: dict[str, Tensor] = {"cosine": chunk.cos_next}
         for test in tests:

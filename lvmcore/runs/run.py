@@ -16,9 +16,9 @@ from typing import Any, Self
 from lvmcore.errors import LvmError, MachineError
 from lvmcore.evaluation.document import Evaluation, checked_document
 from lvmcore.evaluation.protocols import DEFAULT
-from lvmcore.files import remove_leftovers, to_json, write_whole
+from lvmcore.files import to_json, write_whole
+from lvmcore.locks import is_held, take
 from lvmcore.records import read_json
-from lvmcore.runs.locks import is_held, take
 from lvmcore.runs.record import SCHEMA, read_epochs, read_record
 from lvmcore.runs.serving import served_at
 
@@ -56,8 +56,13 @@ class Run:
                 fix="choose another --runs DIR",
             ) from None
         run = cls(path, {"schema": SCHEMA, "id": path.name, "name": name, "status": "running", "reason": ""})
-        run.lock()
-        run.update(command=command, started=now.isoformat(timespec="microseconds"), versions=versions())
+        try:
+            run.lock()
+            run.update(command=command, started=now.isoformat(timespec="microseconds"), versions=versions())
+        except BaseException:  # a folder without a record would be seen by nobody
+            run.release()
+            shutil.rmtree(path, ignore_errors=True)
+            raise
         return run
 
     @classmethod
@@ -121,7 +126,6 @@ class Run:
             spent: seconds until the state that it goes on from.
             facts: about the resuming.
         """
-        remove_leftovers(self.path)
         self._began, self._spent = time.monotonic(), spent
         for key in ("ended", "seconds", "note"):
             self.record.pop(key, None)
@@ -204,7 +208,12 @@ class Run:
         Raises:
             LvmError: another process does.
         """
-        self._lock = take(self.path / ".lock")
+        try:
+            self._lock = take(self.path / ".lock")
+        except OSError as problem:
+            raise MachineError(
+                f"the run's folder cannot be written: {problem.strerror}", where=str(self.path)
+            ) from None
         if self._lock is None:
             raise LvmError("another process is working on this run", where=str(self.path))
 

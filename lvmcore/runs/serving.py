@@ -9,7 +9,7 @@ from hashlib import sha256
 from pathlib import Path
 
 from lvmcore.errors import LvmError, MachineError
-from lvmcore.runs.locks import is_held, take
+from lvmcore.locks import is_held, take
 
 _PREFIX = ".served-"
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import keyword
 import re
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from datetime import date
 from importlib.metadata import version
 from importlib.resources import files
@@ -15,6 +16,7 @@ from typing import Self
 import attrs
 
 from lvmcore.errors import LvmError
+from lvmcore.files import write_whole
 from lvmcore.hookspecs import KINDS, Kind
 from lvmcore.registry import Registry
 
@@ -115,18 +117,25 @@ class Package:
 
         Raises:
             LvmError: a file is there already.
+            MachineError: the disk is full, or the folder cannot be written; nothing is left behind.
         """
         files = {folder / path: text for path, text in self.files()}
         if there := [str(path) for path in files if path.exists()]:
             raise LvmError(
                 f"nothing was written: there is already {', '.join(there)}", where=str(folder), expected="a new folder"
             )
-        for path, text in files.items():
-            try:
-                path.parent.mkdir(parents=True, exist_ok=True)
-                path.write_text(text, "utf-8")
-            except OSError as problem:
-                raise LvmError(f"a file cannot be written: {problem.strerror}", where=str(path)) from None
+        made: list[Path] = []
+        try:
+            for path, text in files.items():
+                absent = [one for one in path.parents if not one.exists()]
+                made += absent[::-1]
+                made.append(path)
+                write_whole(path, text, parents=True)
+        except BaseException:
+            for path in reversed(made):
+                with suppress(OSError):
+                    path.rmdir() if path.is_dir() else path.unlink()
+            raise
         return list(files)
 
     def _hooks(self) -> str:

@@ -25,6 +25,7 @@ from lvmcore.listeners import Listeners
 from lvmcore.model import LatentVectorModel, build_model, rebuilt, restore
 from lvmcore.registry import Registry
 from lvmcore.runs.run import Run
+from lvmcore.stopping import heed
 from lvmcore.training.ahead import ahead
 from lvmcore.training.collapse import CollapseWatch, Remedy
 from lvmcore.training.epoch import EpochRecord
@@ -196,6 +197,7 @@ class Trainer:
         steps = -(-len(order) // size)
         probes = {round(i * steps / PROBES) for i in range(PROBES)}
         for number, batch in self._batches(order, size, range(record.steps, steps)):
+            heed()
             values, norm, taken = self._step(batch, record if number in probes else None)
             record.step(values, norm, len(batch.targets))
             if self.corpus.device.type != "cpu" and (record.steps % LOOK == 0 or record.steps == steps):

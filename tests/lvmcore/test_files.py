@@ -7,6 +7,8 @@ import json
 import os
 import resource
 import stat
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -14,7 +16,7 @@ from typing import Any
 import pytest
 
 from lvmcore.errors import MachineError
-from lvmcore.files import link_whole, remove_leftovers, to_json, write_whole
+from lvmcore.files import link_whole, to_json, write_whole
 
 FULL = OSError(errno.ENOSPC, "No space left on device")
 
@@ -29,7 +31,7 @@ def raising(problem: BaseException) -> Callable[..., Any]:
 @pytest.fixture
 def old(tmp_path: Path) -> Path:
     path = tmp_path / "folder" / "x.json"
-    write_whole(path, "old")
+    write_whole(path, "old", parents=True)
     return path
 
 
@@ -73,7 +75,7 @@ def test_a_file_keeps_its_second_name_when_the_first_is_written_anew(
 def test_only_what_killed_processes_left_is_taken_away(old: Path) -> None:
     for name in (".x.json.0123abcd", ".lock", ".served-9007", "x.json.0123abcd"):
         old.with_name(name).write_text("")
-    remove_leftovers(old.parent)
+    write_whole(old, "new")
     assert {file.name for file in old.parent.iterdir()} == {"x.json", ".lock", ".served-9007", "x.json.0123abcd"}
 
 
@@ -108,3 +110,63 @@ def test_json_has_no_numbers_that_json_lacks() -> None:
     document = {"a": float("nan"), "b": [float("inf"), 1.5, (float("-inf"), True)], "é": None}
     assert json.loads(to_json(document)) == {"a": None, "b": [None, 1.5, [None, True]], "é": None}
     assert "é" in to_json(document)
+
+
+KILLED = """
+import os, sys
+from pathlib import Path
+from lvmcore.files import whole_file
+with whole_file(Path(sys.argv[1]), 0) as file:
+    file.write(b"half")
+    file.flush()
+    print("writing", flush=True)
+    sys.stdin.read()
+"""
+
+
+def test_the_temporary_file_of_a_dead_process_is_gone_at_the_next_write_and_that_of_a_living_one_stays(
+    old: Path,
+) -> None:
+    def writer() -> subprocess.Popen[str]:
+        pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
+        made = subprocess.Popen([sys.executable, "-c", KILLED, str(old)], text=True, **pipes)
+        assert made.stdout is not None
+        assert made.stdout.readline() == "writing\n"
+        return made
+
+    def temporary() -> set[str]:
+        return {file.name for file in old.parent.iterdir()} - {"x.json", *others}
+
+    others = {f".{old.name}.notes", ".x.jsonl.0123abcd", f"{old.name}.0123abcd"}  # which are the user's
+    for name in others:
+        (old.parent / name).write_text("mine")
+    dead, living = writer(), writer()
+    dead.kill()
+    dead.communicate()
+    assert len(temporary()) == 2
+    write_whole(old, "new")
+    assert len(temporary()) == 1
+    living.communicate()
+    assert living.returncode == 0
+    assert (old.read_text(), temporary()) == ("half", set())
+    assert all((old.parent / name).read_text() == "mine" for name in others)
+
+
+def test_a_folder_that_is_gone_is_not_made_anew(tmp_path: Path) -> None:
+    with pytest.raises(MachineError, match="its folder is not there"):
+        write_whole(tmp_path / "gone" / "x.json", "new")
+    assert not list(tmp_path.iterdir())
+    write_whole(tmp_path / "new" / "x.json", "new", parents=True)
+
+
+def test_a_name_of_any_length_that_fits_is_written(tmp_path: Path) -> None:
+    for name in ("a" * 255, "é" * 127, "a" * 199 + "é" * 20):
+        write_whole(tmp_path / name, "new")
+        write_whole(tmp_path / name, "newer")
+    assert len(list(tmp_path.iterdir())) == 3
+
+
+def test_without_locks_a_file_is_written_all_the_same(old: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("fcntl.flock", raising(OSError(errno.ENOLCK, "No locks available")))
+    write_whole(old, "new")
+    assert [file.name for file in old.parent.iterdir()] == ["x.json"]

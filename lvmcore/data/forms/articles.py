@@ -82,7 +82,10 @@ def write(corpus: Corpus, file: Path, writing: Writing) -> list[str]:
     outline = Outline(corpus)
     shape, dtype = (len(corpus), corpus.dim), outline.dtype
     kind = _width(corpus) if writing.texts and corpus.texts is not None else None
-    with whole_file(file, math.prod(shape) * dtype.itemsize) as stream, zipfile.ZipFile(stream, "w") as archive:
+    with (
+        whole_file(file, math.prod(shape) * dtype.itemsize, parents=True) as stream,
+        zipfile.ZipFile(stream, "w") as archive,
+    ):
         rows = (corpus.vectors[begin:end].numpy() for begin, end in blocks(len(corpus)))
         put(archive, "vectors", shape, dtype, rows)
         put_whole(archive, "article_indices", outline.number)

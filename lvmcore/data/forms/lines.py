@@ -107,7 +107,7 @@ def write(corpus: Corpus, file: Path, writing: Writing) -> list[str]:
     dtype = outline.dtype
     own = iter(corpus.texts) if writing.texts and corpus.texts is not None else None
     size = len(corpus) * corpus.dim * dtype.itemsize
-    with whole_file(file, size) as rows, whole_file(file.with_suffix(".jsonl"), size) as lines:
+    with whole_file(file, size, parents=True) as rows, whole_file(file.with_suffix(".jsonl"), size) as lines:
         parts = (corpus.vectors[begin:end].numpy() for begin, end in blocks(len(corpus)))
         write_array(rows, (len(corpus), corpus.dim), dtype, parts)
         for article, (length, split) in enumerate(zip(outline.lengths.tolist(), outline.splits.tolist(), strict=True)):

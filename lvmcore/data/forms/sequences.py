@@ -220,7 +220,7 @@ def write(corpus: Corpus, file: Path, writing: Writing) -> list[str]:
     parts = [rows[begin : begin + size] for begin in range(0, len(rows), size)]
     shape = (len(rows), context, corpus.dim)
     room = len(rows) * (context + 1) * row_bytes
-    with whole_file(file, room) as stream, zipfile.ZipFile(stream, "w") as archive:
+    with whole_file(file, room, parents=True) as stream, zipfile.ZipFile(stream, "w") as archive:
         contexts = (_gathered(corpus, part[:, None] + np.arange(-context, 0)) for part in parts)
         put(archive, "context_sequences", shape, outline.dtype, contexts)
         put(archive, "target_vectors", shape[::2], outline.dtype, (_gathered(corpus, part) for part in parts))

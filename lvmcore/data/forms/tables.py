@@ -256,7 +256,7 @@ def write(corpus: Corpus, file: Path, writing: Writing) -> list[str]:
     each = {name: pa.array(held) for name, held in named.items() if held}
     each["split"] = pa.array(SPLITS).take(pa.array(outline.splits))
     room = len(corpus) * corpus.dim * outline.dtype.itemsize
-    with whole_file(file, room) as stream, pa.parquet.ParquetWriter(stream, schema) as writer:
+    with whole_file(file, room, parents=True) as stream, pa.parquet.ParquetWriter(stream, schema) as writer:
         for begin, end in blocks(len(corpus)):
             of = pa.array(outline.number[begin:end])
             columns = {"article": of, "chunk": pa.array(outline.within[begin:end])}

@@ -150,7 +150,7 @@ def save_manifest(path: Path, files: Sequence[Path], *, force: bool = False) -> 
         if not file.resolve().is_relative_to(folder := path.resolve().parent):
             raise LvmError("the shard lies elsewhere", where=str(file), expected=f"a file below {folder}")
         shards.append({"file": file.resolve().relative_to(folder).as_posix(), "digest": part.digest, "rows": len(part)})
-    write_whole(path, to_json({"schema": 1, "kind": "corpus", "name": path.stem, "shards": shards}))
+    write_whole(path, to_json({"schema": 1, "kind": "corpus", "name": path.stem, "shards": shards}), parents=True)
     return whole.digest
 
 

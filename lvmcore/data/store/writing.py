@@ -57,8 +57,11 @@ def save_corpus(
     layout = _Layout(shape, dtype, len(starts), texts is not None)
     info = attrs.evolve(info, digest=_UNKNOWN, texts_digest=_UNKNOWN if texts is not None else "")
     base = len(layout.header(info, where))
-    beside = nullcontext() if texts is None else whole_file(texts_file(path), 0)
-    with whole_file(path, base + layout.size) as file, beside as lines:  # left in turn: the texts are there first
+    beside = nullcontext() if texts is None else whole_file(texts_file(path), 0, parents=True)
+    with (
+        whole_file(path, base + layout.size, parents=True) as file,
+        beside as lines,
+    ):  # left in turn: the texts are there first
 
         def put(name: str, array: np.ndarray, first: int = 0) -> None:
             file.seek(base + layout.offset(name, first))

@@ -38,7 +38,7 @@ def plot(document: Node, file: Path) -> None:
     figure.suptitle(_plain(document["corpus"]))
     held = io.BytesIO()
     figure.savefig(held, format=form, dpi=130)
-    write_whole(file, held.getvalue())
+    write_whole(file, held.getvalue(), parents=True)
 
 
 def require(file: Path) -> str:

@@ -10,10 +10,10 @@ import pytest
 from conftest import TOY, Lvm
 
 from lvmcore.errors import LvmError, MachineError
+from lvmcore.locks import take
 from lvmcore.registry import Registry
 from lvmcore.report.comparison import compare
 from lvmcore.runs.folder import all_runs, find_listed, find_run, listed_runs, numbers
-from lvmcore.runs.locks import take
 from lvmcore.runs.run import Run
 from lvmcore.runs.serving import deployed
 from lvmcore.toolkit import Lab
@@ -153,8 +153,10 @@ def test_a_run_whose_corpus_is_not_here_says_on_what_it_was_trained(
     (folder,) = (tmp_path / "runs").iterdir()
     (tmp_path / "elsewhere").mkdir()
     monkeypatch.chdir(tmp_path / "elsewhere")
-    for what, told in (("", "a path from the folder in which"), ("/model.safetensors", "as its file says")):
-        said = lvm("eval", f"../runs/{folder.name}{what}", status=2).stderr
+    (tmp_path / "elsewhere" / "own.safetensors").write_bytes((folder / "model.safetensors").read_bytes())
+    elsewhere = "a path from the folder in which"
+    for what, told in (("", elsewhere), ("/model.safetensors", elsewhere), ("own.safetensors", "as its file says")):
+        said = lvm("eval", what if what[:1] == "o" else f"../runs/{folder.name}{what}", status=2).stderr
         assert said.startswith(f"lvm: '{folder.name}' was trained on small.safetensors, {told}")
         assert "try: --data FILE" in said
     lvm("eval", f"../runs/{folder.name}", "--data", "../small.safetensors")
