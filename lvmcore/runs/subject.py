@@ -50,6 +50,8 @@ class Subject:
             return cls(what)
         path = _exported(Path(what))
         if path.suffix == ".safetensors":
+            if run := _run_of(path):
+                return cls.of(run, folder, registry, tell)
             header, about, _ = read_model_header(path)
             return cls(header.run or path.stem, file=path, record=about)
         return cls.of(_run(str(what), folder, registry, tell), folder, registry, tell)
@@ -178,6 +180,17 @@ def _weights(file: Path, run: Run | None) -> Path:
         expected = "a run with at least one epoch done"
         raise LvmError("the run holds no weights", where=str(run.path), expected=expected)
     return file
+
+
+def _run_of(path: Path) -> Run | None:
+    """The run whose weights a file is, where it lies in that one's folder."""
+    if not (path.parent / "run.json").is_file():
+        return None
+    try:
+        run = Run.open(path.parent)
+    except LvmError:  # the weights may be sound all the same
+        return None
+    return run if run.model_file == path else None
 
 
 def _run(what: str, folder: Path, registry: Registry, tell: Tell) -> Run:

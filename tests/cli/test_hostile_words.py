@@ -64,7 +64,6 @@ def evil(lvm: Lvm, small: Path) -> Path:
         ("show", "FOLDER/run.json", "--json"),
         ("show", "FOLDER/epochs.jsonl"),
         ("eval", "latest"),
-        ("eval", "FOLDER/model.safetensors"),
         ("export", "latest", "out"),
     ],
     ids=" ".join,

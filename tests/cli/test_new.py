@@ -124,3 +124,23 @@ def test_a_name_that_cannot_be_is_a_mistake_and_nothing_is_written(
 ) -> None:
     assert said in lvm("new", "plugin", *words, status=2).stderr
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("begun", [False, True])
+def test_a_package_that_the_disk_does_not_take_is_not_there_at_all(
+    begun: bool, lvm: Lvm, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    mine = tmp_path / "deep" / "lvm-mine"
+    if begun:
+        mine.mkdir(parents=True)
+        (mine / "notes").write_text("mine")
+    before, left = set(tmp_path.rglob("*")), iter(range(5))
+
+    def fsync(handle: int) -> None:
+        if next(left, None) is None:
+            raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", fsync)
+    said = lvm("new", "plugin", mine, status=3).stderr
+    assert "a file cannot be written: No space left on device" in said
+    assert set(tmp_path.rglob("*")) == before

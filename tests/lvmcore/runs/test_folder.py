@@ -153,8 +153,10 @@ def test_a_run_whose_corpus_is_not_here_says_on_what_it_was_trained(
     (folder,) = (tmp_path / "runs").iterdir()
     (tmp_path / "elsewhere").mkdir()
     monkeypatch.chdir(tmp_path / "elsewhere")
-    for what, told in (("", "a path from the folder in which"), ("/model.safetensors", "as its file says")):
-        said = lvm("eval", f"../runs/{folder.name}{what}", status=2).stderr
+    (tmp_path / "elsewhere" / "own.safetensors").write_bytes((folder / "model.safetensors").read_bytes())
+    elsewhere = "a path from the folder in which"
+    for what, told in (("", elsewhere), ("/model.safetensors", elsewhere), ("own.safetensors", "as its file says")):
+        said = lvm("eval", what if what[:1] == "o" else f"../runs/{folder.name}{what}", status=2).stderr
         assert said.startswith(f"lvm: '{folder.name}' was trained on small.safetensors, {told}")
         assert "try: --data FILE" in said
     lvm("eval", f"../runs/{folder.name}", "--data", "../small.safetensors")

@@ -161,7 +161,7 @@ def test_whatever_a_variant_holds_it_is_read_or_named_as_a_mistake(tmp_path: Pat
         ("[gates.g]\nA = 3", "gates.g.A: a table of figures was expected"),
         ('[gates.g]\nA.margin = { train = ">= 1" }', "'train' is no split: val, ood or both"),
         ('[gates.g]\nA.margin = "about 3"', "'about 3' is no condition; expected"),
-        ("[variants.a", "cannot be read"),
+        ("[variants.a", "the file is no TOML"),
     ],
 )
 def test_a_mistake_in_a_file_names_its_key(tmp_path: Path, text: str, said: str) -> None:
