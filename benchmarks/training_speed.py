@@ -1,6 +1,7 @@
 """lvm's training loop beside a plain PyTorch loop of the same model, in windows/s.
 
     python benchmarks/training_speed.py [--rounds 5] [--arch amn] [--all] [--json]
+    python benchmarks/training_speed.py --device cuda --batch 64 --batch 256 --batch 4096    # the table of a GPU
 
 Both train in one process, an epoch of the one and an epoch of the other in turn; the first pair warms up and is not
 counted. The plain loop is written the obvious way: all windows expanded in memory as float32, a permutation, one
@@ -27,7 +28,7 @@ from torch import Tensor, nn
 from lvmcore import hookimpl
 from lvmcore.data.corpus import Corpus
 from lvmcore.data.open import open_corpus
-from lvmcore.device import autocast, processor_name, resolve
+from lvmcore.device import autocast, facts, find, processor_name, resolve
 from lvmcore.listeners import Listeners
 from lvmcore.model import build_model
 from lvmcore.plugins import Plugins
@@ -50,22 +51,24 @@ class Plain:
         everything = corpus.windows("train").take(torch.arange(windows))
         self.contexts, self.targets = everything.context.contiguous(), everything.target.contiguous()
         torch.manual_seed(0)
-        self.model = build_model(arch, "", corpus.dim, 5, registry)
+        self.model = build_model(arch, "", corpus.dim, 5, registry).to(corpus.device)
         self.optimizer = torch.optim.AdamW(self.model.parameters(), lr=5e-4, weight_decay=0.01, fused=True)
         self.batch, self.precision = batch, precision
 
     def epoch(self) -> float:
         """Seconds of one pass over all windows."""
         self.model.train()
-        began = time.perf_counter()
-        for index in torch.randperm(len(self.targets)).split(self.batch):
+        device = self.targets.device
+        loss, began = torch.zeros(()), time.perf_counter()
+        for index in torch.randperm(len(self.targets), device=device).split(self.batch):
             self.optimizer.zero_grad()
-            with autocast(self.precision):
+            with autocast(self.precision, device.type):
                 prediction = self.model(self.contexts[index])
             loss = nn.functional.mse_loss(prediction.float(), self.targets[index])
             loss.backward()
             nn.utils.clip_grad_norm_(self.model.parameters(), 1.0)
             self.optimizer.step()
+        loss.item()  # which waits until it is done
         return time.perf_counter() - began
 
 
@@ -93,15 +96,15 @@ class Listener:
             self._seconds = 0.0
 
 
-def measure(arch: str, precision: str, rounds: int, limit: int | None) -> dict[str, Any]:
+def measure(arch: str, batch: int, precision: str, rounds: int, limit: int | None, device: str) -> dict[str, Any]:
     """Windows/s of both loops by round, the warm-up left out."""
-    batch, epochs_a_round = CASES[arch]
+    epochs_a_round = CASES[arch][1]
     registry = Registry(Plugins(only=()))
-    corpus = open_corpus("wiki", registry)
+    corpus = open_corpus("wiki", registry).on(device)
     catalogue = load_catalogue(default_files())
     base = catalogue.variant("base")
     variant = attrs.evolve(base, arch=arch, batch_size=batch, epochs=(rounds + 1) * epochs_a_round)
-    conditions = Conditions(precision=precision, on_collapse="continue")
+    conditions = Conditions(precision=precision, device=device, on_collapse="continue")
     with tempfile.TemporaryDirectory() as folder:
         run = Run.create(Path(folder), arch, [])
         stages = resolve_stages(variant, registry, catalogue).stages
@@ -141,21 +144,27 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--windows", type=int, help="at most so many training windows")
     parser.add_argument("--arch", choices=list(CASES))
+    parser.add_argument("--batch", type=int, action="append", help="in place of the usual one; may stand several times")
+    parser.add_argument("--device", default="cpu", help="cpu, cuda, cuda:1, mps, auto")
     parser.add_argument("--all", action="store_true", help="bf16 also where the processor has no native product")
     parser.add_argument("--json", action="store_true")
     asked = parser.parse_args()
-    precisions = ["fp32", "bf16"] if asked.all or resolve("auto") == "bf16" else ["fp32"]
-    machine = {"processor": processor_name(), "threads": torch.get_num_threads(), "torch": torch.__version__}
+    device = find(asked.device)
+    precisions = ["fp32", "bf16"] if asked.all or resolve("auto", device) == "bf16" else ["fp32"]
+    machine: dict[str, Any] = {"processor": processor_name(), "threads": torch.get_num_threads()}
+    machine |= {"torch": torch.__version__, "device": facts(device)}
     note = f"{machine['processor']}, {machine['threads']} threads, torch {machine['torch']}, {platform.system()}"
+    note += "" if device == "cpu" else f"; {device}: {machine['device']['name']}"
     head = "| model | precision | lvm windows/s | plain windows/s | lvm / plain (min … max) |\n|---|---|---|---|---|"
     if not asked.json:
         print(f"{note}; medians of {asked.rounds} rounds\n\n{head}", flush=True)
     results = []
     for arch in CASES if asked.arch is None else [asked.arch]:
-        for precision in precisions:
-            results.append(measure(arch, precision, asked.rounds, asked.windows))
-            if not asked.json:
-                print(row(results[-1]), flush=True)
+        for batch in asked.batch or [CASES[arch][0]]:
+            for precision in precisions:
+                results.append(measure(arch, batch, precision, asked.rounds, asked.windows, device))
+                if not asked.json:
+                    print(row(results[-1]), flush=True)
     if asked.json:
         print(json.dumps({"machine": machine, "rounds": asked.rounds, "results": results}, indent=1))
 

@@ -25,6 +25,7 @@ from lvmcore.hookspecs import KINDS, Kind
 from lvmcore.plugins import Plugins
 from lvmcore.registry import Registry
 from lvmcore.report.columns import declared_in
+from lvmcore.serving.description import REFUSALS
 from lvmcore.testing.promises import ANY, PLUGIN
 from lvmcore.testing.promises import promises as all_promises
 from lvmcore.variants.catalogue import Catalogue, default_files, load_catalogue
@@ -383,3 +384,8 @@ def file(path: str, language: str) -> str:
     """A file of the repository as a code block, its name in the first line."""
     text = (ROOT / path).read_text("utf-8").rstrip()
     return f"```{language}\n# {Path(path).name}\n{text}\n```"
+
+
+def refusals() -> str:
+    """The statuses with which a server refuses."""
+    return table(["status", "when"], [[status, said] for status, said in REFUSALS.items()])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ import torch
 from lvmcore.bounds import Bounds, TooMuchError
 from lvmcore.errors import LvmError, because
 from lvmcore.files import to_json, write_whole
-from lvmcore.model import LatentVectorModel, build_model
+from lvmcore.model import LatentVectorModel, build_model, restore
 from lvmcore.model_header import KIND, SCHEMA, ModelHeader, Need, read_model_header
 from lvmcore.plugins import FILE, Plugin
 from lvmcore.registry import Registry
@@ -23,14 +24,19 @@ NAMED = 4
 
 
 def save_model(path: Path, model: LatentVectorModel, about: dict[str, Any]) -> None:
-    """Write weights and everything needed to rebuild the model: one safetensors file, whole or not at all.
+    """Write weights and everything needed to rebuild the model: one safetensors file, whole or not at all."""
+    write_whole(path, model_bytes(model, about))
+
+
+def model_bytes(model: LatentVectorModel, about: dict[str, Any]) -> bytes:
+    """The file of a model.
 
     Args:
         about: further facts for the header, such as the run, the corpus and the epoch.
     """
     header = {"schema": SCHEMA, "kind": KIND, **attrs.asdict(model.recipe), **about}
     weights = {name: tensor.detach().cpu().contiguous() for name, tensor in model.state_dict().items()}
-    write_whole(path, safetensors.torch.save(weights, metadata={"lvm": to_json(header, indent=None)}))
+    return safetensors.torch.save(weights, metadata={"lvm": to_json(header, indent=None)})
 
 
 def load_model(path: Path, registry: Registry) -> tuple[LatentVectorModel, dict[str, Any]]:
@@ -68,6 +74,32 @@ def load_model(path: Path, registry: Registry) -> tuple[LatentVectorModel, dict[
             expected=f"{header.arch} with inputs '{header.inputs}', D = {header.dim} and C = {header.context}",
         ) from None
     return model.eval(), about
+
+
+def begin_from(model: LatentVectorModel, path: Path, registry: Registry) -> dict[str, Any]:
+    """Give a model the weights of a file; its inputs keep the strengths of their own schedules. Says whose they are.
+
+    Raises:
+        LvmError: no model, or weights of other names or shapes, each of them told.
+    """
+    other, header = load_model(path, registry)
+    own, theirs = ({name: tuple(held.shape) for name, held in one.state_dict().items()} for one in (model, other))
+    wrong = [
+        f"{name} is {theirs.get(name, 'not there')}, and {own.get(name, 'nothing')} was expected"
+        for name in own | theirs
+        if own.get(name) != theirs.get(name)
+    ]
+    if wrong:
+        told = "; ".join(wrong[:NAMED]) + (f"; and {len(wrong) - NAMED} more" if len(wrong) > NAMED else "")
+        raise LvmError(
+            f"the weights to begin with do not fit the model: {told}",
+            where=f"{path}: {other.recipe.arch}",
+            expected=model.recipe.arch,
+            fix="the same architecture, inputs and width of vectors",
+        )
+    restore(model, other)
+    digest = hashlib.sha256(path.read_bytes()).hexdigest()
+    return {"file": str(path), "digest": f"sha256:{digest}", "run": header.get("run"), "arch": other.recipe.arch}
 
 
 Shapes = dict[str, tuple[int, ...]]

@@ -6,14 +6,16 @@ import os
 import platform
 from collections.abc import Callable
 from contextlib import suppress
+from pathlib import Path
 from typing import Any
 
 import attrs
 import torch
 
+from lvmcore.checkpoint import begin_from
 from lvmcore.data.corpus import Corpus
 from lvmcore.data.open import open_corpus
-from lvmcore.device import processor_name, resolve
+from lvmcore.device import facts, processor_name, resolve
 from lvmcore.errors import LvmError, because
 from lvmcore.evaluation.document import Evaluation
 from lvmcore.evaluation.evaluator import CAUSAL, Evaluator, profile_of, save_columns
@@ -24,6 +26,7 @@ from lvmcore.listeners import Listeners
 from lvmcore.model import LatentVectorModel
 from lvmcore.registry import Registry
 from lvmcore.runs.run import Run
+from lvmcore.training.state import TrainerState
 from lvmcore.training.trainer import Conditions, Trainer
 from lvmcore.training.validation import ResolvedStage
 from lvmcore.variants.catalogue import Catalogue
@@ -43,6 +46,12 @@ class Experiment:
     catalogue: Catalogue
     overrides: dict[str, Any] = attrs.field(factory=dict)
     """What the command line has changed of the variant; for the record."""
+    init: Path | None = None
+    """The model file whose weights it begins with, in place of drawn ones."""
+    asked_init: str = ""
+    """How that was named."""
+    state: TrainerState | None = None
+    """Where it goes on from, if it was begun before."""
     ignore_gates: bool = False
     evaluated: bool = True
     """Whether the best weights are evaluated when they are trained."""
@@ -50,17 +59,16 @@ class Experiment:
     progress: Progress = lambda what, done, total: None
     own: tuple[object, ...] = ()
     """Objects with `@hookimpl` methods that listen beside the plugins."""
-
-    @property
-    def precision(self) -> str:
-        """fp32 or bf16: what is trained and evaluated in."""
-        return resolve(self.conditions.precision)
+    precision: str = attrs.field(
+        default=attrs.Factory(lambda self: resolve(self.conditions.precision, self.conditions.device), True)
+    )
+    """fp32 or bf16: what is trained and evaluated in; what was asked for is a condition."""
 
     def carry_out(self, run: Run) -> None:
         """Train, evaluate and record.
 
-        A mistake found before the first epoch takes the folder away again; after it, everything that was
-        written stays, and the status says how far the run came.
+        A mistake found before the first epoch takes the folder away again, unless the run was begun before; after it,
+        everything that was written stays, and the status says how far the run came.
 
         Raises:
             LvmError, KeyboardInterrupt: after the run has been given its status.
@@ -69,7 +77,7 @@ class Experiment:
         try:
             trainer, corpus = self._prepare(run, listeners)
         except BaseException:
-            run.delete()
+            run.delete() if self.state is None else run.release()
             raise
         phase = ""
         try:
@@ -108,10 +116,18 @@ class Experiment:
         variant = self.variant
         for profile in (variant.gates, CAUSAL, *(stage.gates for stage in variant.stages if stage.gates)):
             profile_of(profile, self.catalogue, self.registry, self.variant.context)
-        corpus = open_corpus(variant.data, self.registry)
+        corpus = open_corpus(variant.data, self.registry).on(self.conditions.device)
         conditions = attrs.evolve(self.conditions, precision=self.precision)
         gate = self._gate(corpus, listeners)
+        if self.state:
+            self._require_same(corpus, run)
         trainer = Trainer(variant, self.stages, corpus, self.registry, run, conditions, gate, listeners)
+        if self.init:
+            run.record["init"] = {"asked": self.asked_init, **begin_from(trainer.model, self.init, self.registry)}
+        if self.state:
+            self.state.restore(trainer)
+            run.go_on(self.state.seconds, epoch=self.state.epoch, step=self.state.step)
+            run.write_epochs(self.state.records)  # what lay beyond the state is done again
         run.update(
             variant=attrs.asdict(variant),
             seed=conditions.seed,
@@ -119,6 +135,7 @@ class Experiment:
             precision=self.precision,
             asked_precision=self.conditions.precision,
             on_collapse=conditions.on_collapse,
+            save_every=conditions.save_every.text if conditions.save_every else None,
             ignore_gates=self.ignore_gates,
             overrides=self.overrides,
             tags=list(self.tags),
@@ -128,9 +145,19 @@ class Experiment:
             recipe=attrs.asdict(trainer.model.recipe),
             parameters=trainer.model.parameter_count,
             plugins=self._plugins(),
-            machine=machine(),
+            machine=machine(conditions.device, corpus.placed.said),
         )
         return trainer, corpus
+
+    def _require_same(self, corpus: Corpus, run: Run) -> None:
+        """See that a run goes on with the rows that it was begun on."""
+        if (was := run.record["corpus"]["digest"]) != corpus.digest:
+            raise LvmError(
+                f"the run was begun on a corpus of digest {was}, and this one has {corpus.digest}",
+                where=corpus.where,
+                expected="the same rows, wherever they lie",
+                fix=f"lvm run --resume {run.path} --data FILE",
+            )
 
     def _plugins(self) -> list[dict[str, str]]:
         found = self.registry.plugins.found
@@ -171,11 +198,12 @@ def below_floor(evaluation: Evaluation, registry: Registry) -> str:
     return ""
 
 
-def machine() -> dict[str, Any]:
-    """What the run was carried out on."""
+def machine(device: str = "cpu", rows: str = "") -> dict[str, Any]:
+    """What the run was carried out on, and where the rows of its corpus were."""
     return {
         "system": platform.system(),
         "processor": processor_name(),
         "cores": os.cpu_count(),
         "threads": torch.get_num_threads(),
+        "device": {**facts(device), "rows": rows},
     }

@@ -10,6 +10,7 @@ import math
 import os
 import re
 import secrets
+import shutil
 import stat
 from collections.abc import Iterator
 from pathlib import Path
@@ -49,7 +50,7 @@ def whole_file(path: Path, size: int, *, parents: bool = False) -> Iterator[Bina
         MachineError: a full disk or a folder that cannot be written; what stood there before still stands.
     """
     # named before it is made, so that not even a Ctrl-C between the two leaves it behind
-    temporary = path.with_name(f"{_prefix(path)}{secrets.token_hex(4)}")
+    temporary = _temporary(path)
     try:
         if parents:
             path.parent.mkdir(parents=True, exist_ok=True)
@@ -72,6 +73,29 @@ def whole_file(path: Path, size: int, *, parents: bool = False) -> Iterator[Bina
     finally:
         with contextlib.suppress(OSError):
             temporary.unlink()
+
+
+def link_whole(source: Path, path: Path) -> None:
+    """Let a file stand under another name, too, also when the first is replaced: at once, or not at all.
+
+    Raises:
+        MachineError: a full disk or a folder that cannot be written; what stood there before still stands.
+    """
+    temporary = _temporary(path)
+    try:
+        _remove_leftovers(path)
+        os.link(source, temporary)
+        os.replace(temporary, path)
+    except OSError:  # not every file system has links
+        with whole_file(path, source.stat().st_size) as file, source.open("rb") as held:
+            shutil.copyfileobj(held, file)
+    finally:
+        with contextlib.suppress(OSError):
+            temporary.unlink()
+
+
+def _temporary(path: Path) -> Path:
+    return path.with_name(f"{_prefix(path)}{secrets.token_hex(4)}")
 
 
 def _hold(file: BinaryIO) -> None:

@@ -187,7 +187,10 @@ def lvm_reports() -> Components:  # pyright: ignore[reportReturnType]
 
 @hookspec
 def lvm_run_started(run: Run) -> None:
-    """A run is about to train: its folder exists and its variant is resolved."""
+    """A run is about to train, or to go on: its folder exists and its variant is resolved.
+
+    Of one that goes on `run.record["resumed"]` says from where; its stage and its epoch are then begun once more.
+    """
 
 
 @hookspec

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from lvmcore.components import explicit
-from lvmcore.device import autocast
+from lvmcore.device import autocast, double, forked
 from lvmcore.errors import LvmError
 from lvmcore.expression import Expression, Term, parse
 from lvmcore.registry import Made, Registry
@@ -56,7 +56,7 @@ class ScheduledInput(nn.Module):
         Raises:
             LvmError: the encoding gives another shape.
         """
-        with torch.random.fork_rng(devices=[], enabled=self.training and not self.acts):
+        with forked(context.device, enabled=self.training and not self.acts):
             rows = self.encoding(context, self.strength)
         batch, length, channels = context.shape
         if _shape(rows)[:-1] != (batch, length) or rows.shape[-1] < channels:
@@ -85,6 +85,11 @@ class LatentVectorModel(nn.Module):
     @property
     def parameter_count(self) -> int:
         return sum(parameter.numel() for parameter in self.parameters())
+
+    @property
+    def device(self) -> torch.device:
+        """Where its weights are."""
+        return next(self.parameters(), torch.empty(0)).device
 
     @property
     def strengths(self) -> dict[str, float]:
@@ -120,7 +125,8 @@ class LatentVectorModel(nn.Module):
     def predict(self, context: Tensor | np.ndarray, precision: str = "fp32") -> Tensor | np.ndarray:
         """The unit vector that follows each context, (B, C, D) → (B, D), or of one, (C, D) → (D,); float32.
 
-        Rows may have any length; they are scaled to 1, as a corpus is. What was an array gives an array.
+        Rows may have any length; they are scaled to 1, as a corpus is. What was an array gives an array, and what was
+        a tensor one on the same device.
 
         Args:
             precision: fp32 or bf16.
@@ -130,8 +136,7 @@ class LatentVectorModel(nn.Module):
         """
         rows = self._rows(context)
         found = self._unit(rows if rows.ndim == 3 else rows[None], precision)
-        found = found if rows.ndim == 3 else found[0]
-        return found if isinstance(context, Tensor) else found.numpy()
+        return _as_given(found if rows.ndim == 3 else found[0], context)
 
     @overload
     def rollout(self, context: Tensor, steps: int, precision: str = ...) -> Tensor: ...
@@ -154,15 +159,14 @@ class LatentVectorModel(nn.Module):
             found.append(self._unit(whole, precision))
             whole = torch.cat([whole[:, 1:], found[-1][:, None]], 1)
         stacked = torch.stack(found, 1)
-        stacked = stacked if rows.ndim == 3 else stacked[0]
-        return stacked if isinstance(context, Tensor) else stacked.numpy()
+        return _as_given(stacked if rows.ndim == 3 else stacked[0], context)
 
     def _unit(self, rows: Tensor, precision: str) -> Tensor:
         """Unit predictions (B, D) of unit rows (B, C, D), in evaluation."""
         training = self.training
         self.eval()
         try:
-            with autocast(precision):
+            with autocast(precision, rows.device.type):
                 raw = self(rows).float()
         finally:
             self.train(training)
@@ -172,7 +176,7 @@ class LatentVectorModel(nn.Module):
         return raw / norm
 
     def _rows(self, context: Tensor | np.ndarray) -> Tensor:
-        """Unit rows (C, D) or (B, C, D) float32."""
+        """Unit rows (C, D) or (B, C, D) float32, where the weights are."""
         length, dim = self.shape.context, self.shape.dim
         rows = torch.as_tensor(context)
         if not (rows.ndim in (2, 3) and rows.shape[-2:] == (length, dim) and rows.numel()):
@@ -180,14 +184,39 @@ class LatentVectorModel(nn.Module):
                 f"a context of shape {tuple(rows.shape)} was given",
                 expected=f"({length}, {dim}) or (B, {length}, {dim}): {length} rows of {dim} numbers, the oldest first",
             )
-        rows = rows.double()
-        largest = rows.abs().amax(-1, keepdim=True)
-        sound = (largest.isfinite() & (largest > 0)).squeeze(-1)
-        if not sound.all():
-            place = (~sound).nonzero()[0].tolist()
-            of = f" of context {place[0]}" if len(place) == 2 else ""
-            raise LvmError(f"row {place[-1]}{of} is no direction: not finite, or all 0")
-        return nn.functional.normalize(rows / largest, dim=-1).float()
+        return unit_rows(rows).to(self.device)
+
+
+def unit_rows(rows: Tensor, first: int = 0) -> Tensor:
+    """Rows of any length and floating type, scaled to length 1: (C, D) or (B, C, D), float32.
+
+    Args:
+        first: the number of the first context, for errors.
+
+    Raises:
+        LvmError: a row is no direction; it is named by its number.
+    """
+    rows = double(rows)
+    largest = rows.abs().amax(-1, keepdim=True)
+    sound = (largest.isfinite() & (largest > 0)).squeeze(-1)
+    if not sound.all():
+        place = (~sound).nonzero()[0].tolist()
+        of = f" of context {first + place[0]}" if len(place) == 2 else ""
+        raise LvmError(f"row {place[-1]}{of} is no direction: not finite, or all 0")
+    return nn.functional.normalize(rows / largest, dim=-1).float()
+
+
+@overload
+def _as_given(found: Tensor, context: Tensor) -> Tensor: ...
+
+
+@overload
+def _as_given(found: Tensor, context: np.ndarray) -> np.ndarray: ...
+
+
+def _as_given(found: Tensor, context: Tensor | np.ndarray) -> Tensor | np.ndarray:
+    """A prediction as what it was made of: a tensor on its device, or an array."""
+    return found.to(context.device) if isinstance(context, Tensor) else found.cpu().numpy()
 
 
 def _shape(given: Any) -> tuple[int, ...]:
@@ -281,7 +310,7 @@ def rebuilt(
         )
     # the very Parameter objects, so that the optimizer keeps its moments
     other.load_state_dict(_weights(model), assign=True, strict=False)
-    return other.train(model.training)
+    return other.to(model.device).train(model.training)
 
 
 def restore(model: LatentVectorModel, other: LatentVectorModel) -> None:

@@ -12,8 +12,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, overload
+from typing import TYPE_CHECKING, Any, Literal, TextIO, overload
 
+import attrs
 from rich.console import Console
 
 from lvmcore.errors import LvmError
@@ -33,6 +34,7 @@ from lvmcore.variants.variant import BASE, Variant
 if TYPE_CHECKING:
     from lvmcore.corpora import Corpora
     from lvmcore.data.corpus import Corpus
+    from lvmcore.estimate import Estimate
     from lvmcore.evaluation.controls import Control
     from lvmcore.foreign import Imported
     from lvmcore.installation import Finding
@@ -40,7 +42,7 @@ if TYPE_CHECKING:
     from lvmcore.prediction.forecast import Forecast
     from lvmcore.report.paired import Paired
     from lvmcore.runs.subject import Subject
-    from lvmcore.training.estimate import Estimate
+    from lvmcore.serving.limits import Limits
     from lvmcore.training.validation import Plan
 
 PathLike = str | Path
@@ -57,6 +59,7 @@ class Lab:
         progress: where to show progress, and say what may not have been meant: a console of rich, True or False;
             None shows it in a terminal and in a notebook.
         forgiving: a fault of a file in `plugins` is told where plugins are listed, and is no error.
+        device: where models compute: cpu, cuda, cuda:1, mps; auto is the accelerator where there is one.
     """
 
     def __init__(
@@ -67,11 +70,12 @@ class Lab:
         registries: Iterable[PathLike] = (),
         progress: Console | bool | None = None,
         forgiving: bool = False,
+        device: str = "auto",
     ) -> None:
         self.folder = Path(runs)
         self._files, self._without = [Path(file) for file in plugins], tuple(without)
         self._registries = [Path(file) for file in registries]
-        self._console, self._forgiving = progress, forgiving
+        self._console, self._forgiving, self._device = progress, forgiving, device
         self.last: Run | None = None
         """The run that was begun last."""
 
@@ -97,6 +101,17 @@ class Lab:
         catalogue = load_catalogue([*all_files(self.registry), *self._registries])
         catalogue.absent = self.registry.plugins.absent()
         return catalogue
+
+    @cached_property
+    def device(self) -> str:
+        """Where models compute.
+
+        Raises:
+            LvmError: no such device, or it isn't there.
+        """
+        from lvmcore.device import find
+
+        return find(self._device)
 
     @property
     def variants(self) -> dict[str, Variant]:
@@ -151,12 +166,22 @@ class Lab:
     def estimate(
         self, variant: str | Variant | None = None, *, size: str = "full", precision: str = "fp32", **settings: Any
     ) -> Estimate:
-        """What a run would be, without making it: parameters, windows, steps, and how long it takes here."""
-        from lvmcore.training.estimate import estimate
+        """What a run would be, without making it: parameters, memory, windows, steps, and how long it takes here.
+
+        On the device `meta` nothing is computed or takes memory, and no time is told.
+        """
+        from lvmcore.device import ON_PAPER
+        from lvmcore.estimate import estimate
 
         plan = self.plan(variant, **settings)
         return estimate(
-            plan.variant, plan.resolved.stages, self.corpus(plan.variant.data), self.registry, size, precision
+            plan.variant,
+            plan.resolved.stages,
+            self.corpus(plan.variant.data),
+            self.registry,
+            size,
+            precision,
+            self._device if self._device == ON_PAPER else self.device,
         )
 
     def train(
@@ -169,6 +194,8 @@ class Lab:
         on_collapse: str = "stop",
         ignore_gates: bool = False,
         evaluate: bool = True,
+        init: PathLike | Run | None = None,
+        save_every: str | None = None,
         name: str = "",
         tags: Iterable[str] = (),
         listeners: Iterable[object] = (),
@@ -183,6 +210,8 @@ class Lab:
             on_collapse: stop, rollback or continue.
             ignore_gates: go on when a stage's gate fails.
             evaluate: with 5CAT, when it is trained.
+            init: a run, or a file of weights, to begin with in place of drawn weights.
+            save_every: what resuming needs is saved every `500 steps` or `10 min`, besides at the end of every epoch.
             name: what the run is called; by default as the variant.
             tags: words to find it by.
             listeners: objects with `@hookimpl` methods, which hear of this run as a plugin would.
@@ -192,15 +221,28 @@ class Lab:
         Raises:
             LvmError: a mistake in what was asked for; nothing is left behind. Later ones leave a run with its status.
         """
+        from lvmcore.runs.subject import model_file
+
         called = name or (variant.name if isinstance(variant, Variant) else variant) or settings.get("arch") or BASE
+        # before there is a run that would be `latest`
+        weights = None if init is None else model_file(init, self.folder, self._say)
         # the folder is there before anything heavy is imported: whoever looks sees that a run has begun
         run = self.last = Run.create(self.folder, called, command_line())
         try:
             plan = self.plan(variant, **settings)
             from lvmcore.experiment import Experiment
+            from lvmcore.training.saving import Interval
             from lvmcore.training.trainer import Conditions
 
-            conditions = Conditions(seed=seed, precision=precision, size=size, on_collapse=on_collapse)
+            every = Interval.of(save_every) if save_every else None
+            conditions = Conditions(
+                seed=seed,
+                precision=precision,
+                device=self.device,
+                size=size,
+                on_collapse=on_collapse,
+                save_every=every,
+            )
             for said in plan.notes:
                 self._say(said)
         except BaseException:
@@ -217,6 +259,52 @@ class Lab:
                 ignore_gates=ignore_gates,
                 evaluated=evaluate,
                 tags=tuple(tags),
+                init=weights,
+                asked_init=_name_of(init),
+                own=(*listeners, *([display] if display else [])),
+                progress=display.evaluating if display else _silent,
+            )
+            experiment.carry_out(run)
+        return run
+
+    def resume(
+        self,
+        which: str | Run = "latest",
+        *,
+        epochs: int | None = None,
+        data: str | None = None,
+        save_every: str | None = None,
+        evaluate: bool = True,
+        listeners: Iterable[object] = (),
+        **settings: Any,
+    ) -> Run:
+        """Go on with a run that stopped, whatever stopped it: the result is that of one go, to the bit on a processor.
+
+        Args:
+            epochs: more of them, also of a finished run, where its schedule does not depend on how many they are.
+            data: where its corpus lies now, if it has moved.
+            save_every: in place of what it was begun with.
+            evaluate: with 5CAT, when it is trained.
+            listeners: as in `train`.
+            settings: what the run is thought to be, as `train` takes it; nothing of it may differ.
+
+        Raises:
+            LvmError: it has no state, another process works on it, or something is asked for that it is not.
+        """
+        from lvmcore.device import threads
+        from lvmcore.resume import take_up
+
+        run = self.last = self.run(which)
+        if "init" in settings:
+            settings["init"] = _name_of(settings["init"]) or None
+        changes = {"epochs": epochs, "data": data, "save_every": save_every}
+        experiment = take_up(run, self.registry, self.catalogue, self._say, changes, settings, self.device)
+        if experiment is None:
+            return run
+        with displayed(self.console, experiment.variant) as display, threads(run.record["machine"]["threads"]):
+            experiment = attrs.evolve(
+                experiment,
+                evaluated=evaluate,
                 own=(*listeners, *([display] if display else [])),
                 progress=display.evaluating if display else _silent,
             )
@@ -430,6 +518,47 @@ class Lab:
         save_model(target, found.model, foreign.about())
         return target, found
 
+    def serve(
+        self,
+        what: str | Path | Run,
+        data: str | Corpus | None = None,
+        *,
+        host: str = "127.0.0.1",
+        port: int = 9007,
+        uds: PathLike | None = None,
+        names: Iterable[str] = (),
+        precision: str = "fp32",
+        limits: Limits | None = None,
+        log: TextIO | None = None,
+    ) -> None:
+        """Serve a model over HTTP until SIGINT or SIGTERM; needs the extra `serve`.
+
+        Args:
+            what: a run, its id, `latest`, or a file of weights.
+            data: the corpus in which /nearest looks; by default the one that the model was trained on, if it is here.
+            host: an address of this machine; beyond loopback, LVM_TOKEN must hold a token.
+            uds: a Unix socket to listen to instead.
+            names: by which clients call the host, besides `host` and localhost.
+            limits: of requests; None for the usual ones.
+            log: where a line is written for each request.
+
+        Raises:
+            LvmError: there is nothing of that name, it is no model, there is no token, or the extra is missing.
+            MachineError: nothing can listen there.
+        """
+        try:
+            from lvmcore.serving.door import Address
+            from lvmcore.serving.server import serve
+        except ModuleNotFoundError as problem:
+            fix = "pip install 'lvmcore[serve]'"
+            raise LvmError(f"lvm serve needs {problem.name}, which is not installed", fix=fix) from None
+        from lvmcore.runs.subject import Subject
+
+        subject = Subject.of(what, self.folder, self.registry, self._say)
+        address = Address(host, port, None if uds is None else Path(uds), frozenset(names))
+        corpus = self._corpus_beside(subject, data)
+        serve(subject, self.registry, corpus, precision, self.device, address, limits, log, self._tell, self._say)
+
     def delete(self, run: str | Run) -> None:
         """Remove a run's folder with all that is in it; nothing brings it back, and later ones move up a number.
 
@@ -470,10 +599,29 @@ class Lab:
         subject = Subject.of(what, self.folder, self.registry, self._say)
         if data is None:
             subject.require_data(self.registry)
-        return subject, self.corpus(data or subject.data)
+        return subject, self.corpus(data or subject.data).on(self.device)
+
+    def _corpus_beside(self, subject: Subject, data: str | Corpus | None) -> Corpus | None:
+        """The corpus that is asked for; else the one that a model was trained on, or a word about why it isn't here."""
+        if data is not None or not subject.data:
+            return None if data is None else self.corpus(data).on(self.device)
+        try:
+            subject.require_data(self.registry)
+            return self.corpus(subject.data).on(self.device)
+        except LvmError as problem:
+            self._say(f"no corpus to look into: {problem.what}")
+            return None
 
     def _say(self, said: str) -> None:
         self.console.print(note(said))
+
+    def _tell(self, said: str) -> None:
+        self.console.print(said)
+
+
+def _name_of(init: PathLike | Run | None) -> str:
+    """How weights to begin with were asked for."""
+    return str(init.path if isinstance(init, Run) else init or "")
 
 
 def _silent(what: str, done: int, total: int) -> None:

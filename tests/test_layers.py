@@ -15,9 +15,10 @@ PLUGINS = TOP / "plugins"
 
 STACK = (
     ("toolkit",),
-    ("corpora", "experiment", "export", "installation"),
+    ("resume",),
+    ("corpora", "experiment", "estimate", "export", "installation"),
     ("testing", "building", "inspection"),
-    ("training", "report"),
+    ("training", "report", "serving"),
     ("runs",),
     ("prediction",),
     ("evaluation",),
@@ -32,10 +33,11 @@ STACK = (
     ("hookspecs", "device"),
     ("timing",),
     ("components", "expression"),
+    ("trees",),
     ("records",),
     ("files", "locks", "stopping"),
     ("errors",),
-    ("plain",),
+    ("plain", "turns"),
 )
 """The rooms and modules of `lvmcore`, the uppermost first: each imports what is below it, and nothing beside it."""
 

@@ -36,19 +36,35 @@ def train(
 ) -> tuple[Outcome, Run, Trainer]:
     """Carry a variant out at toy size; what `listener` makes of the trainer listens to the run's hooks."""
     run = Run.create(folder, variant.name, ["test"])
+    listeners = Listeners(registry.plugins.manager)
+    trainer = made(variant, corpus, registry, run, gate, listeners, **conditions)
+    if listener:
+        listeners.add(listener(trainer))
+    return trainer.train(), run, trainer
+
+
+def made(
+    variant: Variant,
+    corpus: Corpus,
+    registry: Registry,
+    run: Run,
+    gate: Any = passes,
+    listeners: Listeners | None = None,
+    **conditions: Any,
+) -> Trainer:
+    """A trainer before its first step."""
     catalogue = load_catalogue(default_files())
     for stage in variant.stages:  # what they ask for is no matter where the test judges by itself
         catalogue.profiles.setdefault(stage.gates or "", ())
     resolved = resolve(variant, registry, catalogue)
     for mistake in resolved.mistakes:
         raise mistake
-    listeners = Listeners(registry.plugins.manager)
-    made = Conditions(**{"size": "toy", **conditions})
-    trainer = Trainer(variant, resolved.stages, corpus, registry, run, made, gate, listeners)
+    chosen = Conditions(**{"size": "toy", **conditions})
+    trainer = Trainer(
+        variant, resolved.stages, corpus, registry, run, chosen, gate, listeners or Listeners(registry.plugins.manager)
+    )
     run.update(recipe={})
-    if listener:
-        listeners.add(listener(trainer))
-    return trainer.train(), run, trainer
+    return trainer
 
 
 def weights(outcome: Outcome) -> Weights:

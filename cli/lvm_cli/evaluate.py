@@ -8,6 +8,7 @@ import click
 
 from lvm_cli.console import console
 from lvm_cli.options import (
+    device_option,
     json_option,
     open_lab,
     plugin_options,
@@ -38,6 +39,7 @@ def _splits(ctx: click.Context, option: click.Parameter, text: str) -> tuple[str
 @click.option("--gates", "profile", default=None, metavar="PROFILE", help="The gate profile.  [default: table]")
 @click.option("--max-windows", type=click.IntRange(min=1), help="At most so many windows a split.  [default: all]")
 @precision_option
+@device_option
 @click.option("--save", is_flag=True, help="Put the result into the run's folder.")
 @registry_option
 @plugin_options
@@ -52,6 +54,7 @@ def command(
     profile: str | None,
     max_windows: int | None,
     precision: str,
+    device: str,
     save: bool,
     registries: tuple[Path, ...],
     files: tuple[Path, ...],
@@ -65,7 +68,7 @@ def command(
     lvm eval latest
     lvm eval copy-last --data kjv
     """
-    lab = open_lab(files, without, registries, root)
+    lab = open_lab(files, without, registries, root, device=device)
     found = lab.evaluate(
         what,
         data,

@@ -54,6 +54,14 @@ precision_option = click.option(
     "--precision", type=click.Choice(["fp32", "bf16", "auto"]), default="fp32", show_default=True
 )
 
+device_option = click.option(
+    "--device",
+    default="auto",
+    show_default=True,
+    metavar="NAME",
+    help="Where it computes: cpu, cuda, cuda:1, mps; auto: the accelerator where there is one.",
+)
+
 runs_option = click.option(
     "--runs",
     "root",
@@ -93,6 +101,7 @@ def open_lab(
     *,
     stderr: bool = True,
     forgiving: bool = False,
+    device: str = "auto",
 ) -> Lab:
     """The lab of a command.
 
@@ -101,4 +110,12 @@ def open_lab(
         forgiving: a fault of a --plugin file is told of it by the command, and does not end it.
     """
     shown = console(stderr=stderr)
-    return Lab(root, plugins=files, without=without, registries=registries, progress=shown, forgiving=forgiving)
+    return Lab(
+        root,
+        plugins=files,
+        without=without,
+        registries=registries,
+        progress=shown,
+        forgiving=forgiving,
+        device=device,
+    )

@@ -12,6 +12,7 @@ from rich.text import Text
 from lvm_cli.console import console
 from lvm_cli.options import (
     GivenPath,
+    device_option,
     json_option,
     open_lab,
     plugin_options,
@@ -24,7 +25,8 @@ from lvmcore.errors import LvmError
 from lvmcore.report.tables import one_line
 
 if TYPE_CHECKING:
-    from lvmcore.prediction.forecast import Forecast, Neighbour
+    from lvmcore.prediction.forecast import Forecast
+    from lvmcore.prediction.neighbours import Neighbour
 
 
 @click.command("predict")
@@ -36,6 +38,7 @@ if TYPE_CHECKING:
 @click.option("--encoder", default="", metavar="EXPR", help="What encodes the text.  [default: as the corpus]")
 @click.option("--chunker", default="", metavar="EXPR", help="What cuts the text.  [default: as the corpus]")
 @precision_option
+@device_option
 @registry_option
 @plugin_options
 @runs_option
@@ -49,6 +52,7 @@ def command(
     encoder: str,
     chunker: str,
     precision: str,
+    device: str,
     registries: tuple[Path, ...],
     files: tuple[Path, ...],
     without: tuple[str, ...],
@@ -63,7 +67,7 @@ def command(
     \b
     lvm predict latest --text chapter.txt --steps 3
     """
-    lab = open_lab(files, without, registries, root)
+    lab = open_lab(files, without, registries, root, device=device)
     found = lab.predict(
         what,
         _piped() if str(file) == "-" else file,

@@ -11,11 +11,19 @@ from rich.console import Console
 from rich.text import Text
 
 from lvm_cli.console import say
-from lvm_cli.options import json_option, open_lab, plugin_options, print_json, registry_option, runs_option
+from lvm_cli.options import (
+    device_option,
+    json_option,
+    open_lab,
+    plugin_options,
+    print_json,
+    registry_option,
+    runs_option,
+)
 from lvmcore.errors import LvmError
 from lvmcore.expression import Term
 from lvmcore.plugins import CORE
-from lvmcore.report.tables import duration, fact, note
+from lvmcore.report.tables import duration, fact, mebibytes, note
 from lvmcore.runs.run import Run
 from lvmcore.stopping import deferred
 from lvmcore.toolkit import Lab
@@ -50,6 +58,7 @@ from lvmcore.toolkit import Lab
     show_default=True,
     help="auto: bf16 where the processor multiplies it natively.",
 )
+@device_option
 @click.option("--best", metavar="FIGURE", help="What the best weights are chosen by: val_loss, val_cos, margin …")
 @click.option("--gates", metavar="PROFILE", help="The gate profile to judge by.")
 @click.option("--ignore-gates", is_flag=True, help="Go on when a stage's gate fails.")
@@ -60,6 +69,9 @@ from lvmcore.toolkit import Lab
     show_default=True,
     help="What to do when the validation cosine breaks down.",
 )
+@click.option("--init", metavar="RUN|FILE", help="Begin with the weights of a run or of a file.")
+@click.option("--save-every", metavar="N UNIT", help="Save what --resume needs every '500 steps' or '10 min', too.")
+@click.option("--resume", metavar="RUN|latest", help="Go on with a run that stopped; it may get more --epochs.")
 @click.option("--name", default="", help="What the run is called.  [default: as the variant]")
 @click.option("--tag", "tags", multiple=True, help="A word to find the run by; may be repeated.")
 @click.option("--no-eval", is_flag=True, help="Train only; lvm eval RUN --save evaluates it later.")
@@ -81,8 +93,12 @@ def command(
     size: str,
     seed: int,
     precision: str,
+    device: str,
     ignore_gates: bool,
     on_collapse: str,
+    init: str | None,
+    save_every: str | None,
+    resume: str | None,
     name: str,
     tags: tuple[str, ...],
     no_eval: bool,
@@ -100,26 +116,35 @@ def command(
     \b
     lvm run --arch transformer --loss mse+dir:0.002
     lvm run p1 --epochs 3 --data kjv
+    lvm run --resume latest
     """
     ctx.with_resource(deferred())  # before torch is imported
-    lab = open_lab(files, without, registries, root, stderr=as_json)
+    lab = open_lab(files, without, registries, root, stderr=as_json, device=device)
     lab.console.quiet = quiet
+    if dry_run and resume:
+        raise LvmError("--dry-run makes no run, and --resume goes on with one", fix="one of the two")
     if dry_run:
         _estimate(lab, variant, as_json, size=size, precision=precision, **settings)
         return
+    asked: dict[str, Any] = {
+        "seed": seed,
+        "size": size,
+        "precision": precision,
+        "on_collapse": on_collapse,
+        "ignore_gates": ignore_gates,
+        "init": init,
+        "name": name,
+        "tags": tags,
+        **settings,
+    }
     try:
-        run = lab.train(
-            variant,
-            seed=seed,
-            size=size,
-            precision=precision,
-            on_collapse=on_collapse,
-            ignore_gates=ignore_gates,
-            evaluate=not no_eval,
-            name=name,
-            tags=tags,
-            **settings,
-        )
+        if resume:
+            named: dict[str, Any] = {
+                key: value for key, value in ({"variant": variant} | asked).items() if _is_named(ctx, key)
+            }
+            run = lab.resume(resume, save_every=save_every, evaluate=not no_eval, **named)
+        else:
+            run = lab.train(variant, save_every=save_every, evaluate=not no_eval, **asked)
     except KeyboardInterrupt:
         raise _stopped(lab) from None
     for fault in run.record.get("warnings", []):
@@ -149,20 +174,29 @@ def _estimate(lab: Lab, variant: str | None, as_json: bool, *, size: str, precis
         ("objective", objective(chosen)),
         ("corpus", f"{chosen.data}   windows: {found.windows['train']:,} train, {found.windows['val']:,} val"),
         ("model", f"{found.parameters:,} parameters, {precision}"),
-        ("training", f"{chosen.epochs} epochs, {found.steps:,} steps, about {duration(found.seconds)} here"),
+        ("memory", f"{mebibytes(found.memory)} of weights, gradients and moments"),
+        ("training", f"{chosen.epochs} epochs, {found.steps:,} steps" + _about(found.seconds)),
     ):
         lab.console.print(fact(label, text))
 
 
+def _about(seconds: float | None) -> str:
+    return "" if seconds is None else f", about {duration(seconds)} here"
+
+
+def _is_named(ctx: click.Context, key: str) -> bool:
+    """Whether an option stands in the command, and is no default."""
+    return ctx.get_parameter_source(key) is not click.core.ParameterSource.DEFAULT
+
+
 def _stopped(lab: Lab) -> LvmError:
     run = lab.last
-    if run is None or not run.model_file.is_file():
-        return LvmError("stopped before the first epoch was done", fix="run again; nothing is lost")
-    return LvmError(
-        run.record["reason"],
-        where=str(run.path),
-        fix=f"lvm eval {run.path} evaluates its best weights so far",
-    )
+    if run is None or not run.state_file.is_file():
+        return LvmError("stopped before the training began", fix="run again; nothing is lost")
+    fix = f"lvm run --resume {run.path} goes on"
+    if run.model_file.is_file():
+        fix += f"; lvm eval {run.path} evaluates its best weights so far"
+    return LvmError(run.record["reason"], where=str(run.path), fix=fix)
 
 
 def _report(out: Console, run: Run, lab: Lab, evaluated: bool) -> None:

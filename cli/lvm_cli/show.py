@@ -179,8 +179,8 @@ def _file(path: Path) -> Any:
     if path.suffix in readers:
         return readers[path.suffix](path, MOST)
     header = read_header(path, MOST)
-    about = header.about if header.about or not header.metadata else header.metadata
-    about = dict(about) if isinstance(about, dict) else {"lvm": about}
+    found = header.about if header.about or not header.metadata else header.metadata
+    about: dict[str, Any] = dict(found) if isinstance(found, dict) else {"lvm": found}
     for key in ("titles", "sources"):
         if isinstance(named := about.get(key), list) and len(named) > 6:
             about[key] = [*named[:5], f"… {len(named)} in all"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import hashlib
 from functools import cached_property
 from pathlib import Path
@@ -15,6 +16,7 @@ from torch import Tensor
 from lvmcore.data.indices import Ranges
 from lvmcore.data.store.contents import blocks, check_shapes, digest_of, scales_of
 from lvmcore.data.store.joined import Joined
+from lvmcore.data.store.placed import Here, Placed, placed
 from lvmcore.data.store.texts import Texts, texts_file
 from lvmcore.data.windows import SPLITS, Windows
 from lvmcore.errors import LvmError
@@ -95,6 +97,7 @@ class Corpus:
             raise LvmError(f"there are {len(texts)} texts for {len(self)} rows", where=self.where)
         self._trusted = scales is not None
         self.scales = self._measured() if scales is None else scales
+        self.placed: Placed = Here(self.vectors, self.scales)
 
     @classmethod
     def open(cls, path: Path) -> Corpus:
@@ -152,6 +155,22 @@ class Corpus:
         return self.vectors.shape[1]
 
     @property
+    def device(self) -> torch.device:
+        """That its rows are given on. All else, numbers of rows and windows among it, is on the processor."""
+        return self.placed.device
+
+    def on(self, device: torch.device | str, room: int | None = None) -> Corpus:
+        """The same corpus with its rows on another device.
+
+        Args:
+            room: bytes that rows may take there, by default half of what is free; where they don't fit, each batch
+                is gathered on the processor and sent.
+        """
+        other = copy.copy(self)
+        other.placed = placed(self.vectors, self.scales, torch.device(device), room)
+        return other
+
+    @property
     def facts(self) -> dict[str, Any]:
         """What whoever trains on it keeps of it: which vectors, of which text, by which encoder."""
         own = {"name": self.info.name, "digest": self.digest, "dim": self.dim, "rows": len(self)}
@@ -201,10 +220,11 @@ class Corpus:
         return self._ranges(split, 0)
 
     def rows(self, index: Tensor) -> Tensor:
-        """Unit vectors of any index shape: (…) → (…, D) float32. One gather, of whole rows, which is the fast one."""
-        flat = index.flatten()
-        rows = self.vectors.index_select(0, flat).float().mul_(self.scales.index_select(0, flat)[:, None])
-        return rows.view(*index.shape, self.dim)
+        """Unit vectors of any index shape: (…) → (…, D) float32, on the corpus's device.
+
+        One gather, of whole rows, which is the fast one. The index is one on the processor.
+        """
+        return self.placed(index.flatten()).view(*index.shape, self.dim)
 
     def windows(self, split: str, context: int = 5) -> Windows:
         """All windows of a split, in the order of the articles."""

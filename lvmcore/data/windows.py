@@ -76,7 +76,7 @@ class Batch:
 
     corpus: Corpus
     targets: Tensor
-    """(B,) int64: the row of each target."""
+    """(B,) int64: the row of each target; on the processor."""
     length: int
     """C, the number of context rows."""
 
@@ -92,18 +92,26 @@ class Batch:
 
     @cached_property
     def articles(self) -> Tensor:
-        """(B,) int64: the article of each window."""
+        """(B,) int64: the article of each window, beside the rows on their device."""
+        return self._there(self._articles)
+
+    @cached_property
+    def _articles(self) -> Tensor:
         return self.corpus.article_of[self.targets]
+
+    def _there(self, held: Tensor) -> Tensor:
+        """What goes with the rows, where they are."""
+        return held.to(self.corpus.device, non_blocking=True)
 
     def at(self, offset: int) -> tuple[Tensor, Tensor]:
         """Row x_{t+offset} (B, D) and where it lies in the same article (B,) bool; other rows are x_t's."""
         if -self.length <= offset <= 0:  # the window's own rows are there already
             row = self.context[:, offset] if offset else self.target
-            return row, torch.ones(len(row), dtype=torch.bool)
-        articles = self.articles
+            return row, torch.ones(len(row), dtype=torch.bool, device=row.device)
+        articles = self._articles
         rows = self.targets + offset
         inside = (rows >= self.corpus.starts[articles]) & (rows < self.corpus.starts[articles + 1])
-        return self.corpus.rows(torch.where(inside, rows, self.targets)), inside
+        return self.corpus.rows(torch.where(inside, rows, self.targets)), self._there(inside)
 
     def future(self, horizon: int) -> tuple[Tensor, Tensor]:
         """The `horizon` rows after the target (B, H, D) and where they exist (B, H) bool."""
@@ -116,10 +124,10 @@ class Batch:
         And where they exist (B, K) bool: an article of C + 1 rows has no other; its rows are x_t's. Drawn with
         torch's global generator, which the run seeds.
         """
-        starts = self.corpus.starts[self.articles]
-        others = self.corpus.starts[self.articles + 1] - starts - (self.length + 1)  # (B,)
-        drawn = (torch.rand(len(others), count, dtype=torch.float64, device=others.device) * others[:, None]).long()
+        starts = self.corpus.starts[self._articles]
+        others = self.corpus.starts[self._articles + 1] - starts - (self.length + 1)  # (B,)
+        drawn = (torch.rand(len(others), count, dtype=torch.float64) * others[:, None]).long()
         before = self.targets - self.length - starts  # rows of the article before the window
         rows = starts[:, None] + drawn + (self.length + 1) * (drawn >= before[:, None])
         there = (others > 0)[:, None].expand(-1, count)
-        return self.corpus.rows(torch.where(there, rows, self.targets[:, None])), there
+        return self.corpus.rows(torch.where(there, rows, self.targets[:, None])), self._there(there)

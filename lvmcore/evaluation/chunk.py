@@ -31,7 +31,7 @@ class Chunk:
     """The six-scalar filter that gain and direction are measured against; None where it could not be fit."""
 
     def __attrs_post_init__(self) -> None:
-        self.broken = torch.zeros(len(self.batch.targets))
+        self.broken = torch.zeros(len(self.batch.targets), device=self.batch.corpus.device)
         """(B,): how many predictions so far, of any context, were no direction: not finite, or zero."""
 
     def predict(self, context: Tensor, target: Tensor | None = None) -> Tensor:
@@ -56,7 +56,9 @@ class Chunk:
     @cached_property
     def backwards(self) -> Tensor:
         """The context read backwards (B, C, D)."""
-        return self.batch.context.index_select(1, torch.arange(self.batch.length - 1, -1, -1))
+        return self.batch.context.index_select(
+            1, torch.arange(self.batch.length - 1, -1, -1, device=self.batch.corpus.device)
+        )
 
     @cached_property
     def reversed(self) -> Tensor:
@@ -82,5 +84,5 @@ class Chunk:
 
     @cached_property
     def window_keys(self) -> Tensor:
-        """(B,) int64, drawn from the content of each window."""
+        """(B,) int64, drawn from the content of each window; on the processor, as row numbers are."""
         return self.keys.of(self.batch)

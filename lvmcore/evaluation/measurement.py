@@ -117,7 +117,7 @@ def columns_of(
         part["broken"] = chunk.broken
         for name, values in part.items():
             column = columns.setdefault(name, np.full(len(windows), np.nan, np.float32))
-            column[done : done + len(values)] = values.float().numpy()
+            column[done : done + len(values)] = values.float().cpu().numpy()
         done += len(batch.targets)
         progress(len(batch.targets))
     for check in checks:

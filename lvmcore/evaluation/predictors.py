@@ -52,7 +52,7 @@ def predictor_of_model(name: str, model: torch.nn.Module, precision: str = "fp32
     """A trained model; call it with `model.eval()` done."""
 
     def predict(context: Tensor, _: Tensor) -> Tensor:
-        with autocast(precision):
+        with autocast(precision, context.device.type):
             return model(context)
 
     return Predictor(name, predict)

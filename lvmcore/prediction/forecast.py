@@ -13,28 +13,10 @@ from torch import Tensor
 from lvmcore.data.corpus import Corpus
 from lvmcore.errors import LvmError
 from lvmcore.evaluation.measurement import Predictor
+from lvmcore.prediction.neighbours import Neighbour, neighbours
 from lvmcore.prediction.reading import read_passage
-from lvmcore.prediction.search import nearest
 from lvmcore.registry import Registry
-
-SAME = 1 - 1e-3
-"""The cosine from which a row of the corpus is the given chunk itself, though it was encoded in half precision."""
-
-
-@attrs.frozen
-class Neighbour:
-    """A chunk of the corpus."""
-
-    row: int
-    cosine: float
-    """To the prediction."""
-    article: int
-    title: str
-    """Of the article; empty where the corpus names none."""
-    chunk: int
-    """Its place in the article, from 0."""
-    text: str | None
-    """None where the corpus has no texts."""
+from lvmcore.turns import at_once
 
 
 @attrs.frozen(eq=False)
@@ -90,14 +72,8 @@ def forecast(
     if predictor.sees_target:
         raise LvmError(f"'{predictor.name}' sees the target, and here there is none", fix="a model, or a cheat")
     passage, notes = read_passage(text, corpus, registry, context, encoder=encoder, chunker=chunker)
-    given, rows = nearest(corpus, passage.vectors, count)
-    own = rows[given >= SAME].unique()
     vectors = torch.stack(list(_rollout(predictor, passage.vectors, steps)))
-    cosines, rows = nearest(corpus, vectors, count, without=own)
-    found = tuple(
-        tuple(_neighbour(corpus, int(row), float(cosine)) for row, cosine in zip(*step, strict=True))
-        for step in zip(rows, cosines, strict=True)
-    )
+    found = at_once(neighbours(corpus, passage.vectors, vectors, count))
     return Forecast(predictor.name, corpus.info.name, passage.chunks, vectors, found, tuple(notes))
 
 
@@ -109,10 +85,3 @@ def _rollout(predictor: Predictor, rows: Tensor, steps: int) -> Iterator[Tensor]
             raise LvmError("the prediction is no direction: not finite, or 0", where=predictor.name)
         rows = torch.cat([rows[1:], (raw / length)[None]])
         yield rows[-1]
-
-
-def _neighbour(corpus: Corpus, row: int, cosine: float) -> Neighbour:
-    article = int(corpus.article_of[row])
-    title = corpus.info.titles[article] if corpus.info.titles else ""
-    text = corpus.texts[row] if corpus.texts else None
-    return Neighbour(row, round(cosine, 6), article, title, row - int(corpus.starts[article]), text)

@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 
 from lvmcore.data.corpus import Corpus
+from lvmcore.turns import Turns, at_once
 
 BLOCK = 1 << 15
 """Rows that are compared at a time."""
@@ -21,14 +22,22 @@ def nearest(corpus: Corpus, queries: Tensor, count: int, without: Tensor | None 
     Returns:
         Cosines and rows, each (Q, K), where K is `count`, or all rows if there are fewer.
     """
+    return at_once(searched(corpus, queries, count, without))
+
+
+def searched(
+    corpus: Corpus, queries: Tensor, count: int, without: Tensor | None = None
+) -> Turns[tuple[Tensor, Tensor]]:
+    """As `nearest`, in turns of one block."""
     left_out = torch.empty(0, dtype=torch.int64) if without is None else without
-    best = queries.new_empty(len(queries), 0)
+    queries, best = queries.to(corpus.device), torch.empty(len(queries), 0)
     rows = torch.empty(len(queries), 0, dtype=torch.int64)
     for begin in range(0, len(corpus), BLOCK):
         index = torch.arange(begin, min(begin + BLOCK, len(corpus)))
         index = index[~torch.isin(index, left_out)]
-        best = torch.cat([best, queries @ corpus.rows(index).T], 1)
+        best = torch.cat([best, (queries @ corpus.rows(index).T).cpu()], 1)
         rows = torch.cat([rows, index.expand(len(queries), -1)], 1)
         order = best.sort(dim=1, descending=True, stable=True).indices[:, :count]
         best, rows = best.gather(1, order), rows.gather(1, order)
+        yield
     return best, rows

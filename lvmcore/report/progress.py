@@ -111,6 +111,22 @@ def objective(variant: Variant) -> str:
     return f"{variant.loss}   inputs {variant.inputs or 'none'}   sampler {variant.sampler}"
 
 
+def _device(held: dict[str, Any]) -> str:
+    """What is said of a device beside the processor."""
+    if held["kind"] == "cpu":
+        return ""
+    memory = f", {held['memory'] / 1e9:.0f} GB" if held["memory"] else ""
+    return f"{held['kind']}: {held['name']}{memory}; {held['rows']}"
+
+
+def _resumed(record: dict[str, Any], epochs: int) -> str:
+    """Where a run is gone on from; nothing of one that is not."""
+    if not record.get("resumed"):
+        return ""
+    epoch, step = (record["resumed"][-1][key] for key in ("epoch", "step"))
+    return f"after step {step} of epoch {epoch} of {epochs}" if step else f"after {epoch} of {epochs} epochs"
+
+
 class WindowsBar:
     """A bar of the windows that each predictor has been evaluated on."""
 
@@ -165,21 +181,28 @@ class Display(WindowsBar):
         self.course = Course((), ())
         self._left = ""
         self._began = self._looked = 0.0
+        self._first = 0
 
     @hookimpl
     def lvm_run_started(self, run: Run) -> None:
         record, variant = run.record, self.variant
         windows, machine = record["windows"], record["machine"]
         self.course = Course(variant.plan, record["steps"])
+        for epoch in run.epochs:  # of a run that is gone on with
+            self.course.end_epoch(epoch["seconds"])
         for label, text in (
             ("variant", f"{record['name']}   {record['recipe']['arch']}"),
             ("objective", objective(variant)),
             ("corpus", f"{record['corpus']['name']}   windows: {windows['train']:,} train, {windows['val']:,} val"),
             ("model", f"{record['parameters']:,} parameters, {record['precision']}, seed {record['seed']}"),
+            ("begins as", (record.get("init") or {}).get("file", "")),
             ("folder", str(run.path)),
+            ("resumed", _resumed(record, self.epochs)),
             ("machine", f"{machine['processor']}, {machine['threads']} threads"),
+            ("device", _device(machine["device"])),
         ):  # fmt: skip
-            self.console.print(fact(label, text))
+            if text:
+                self.console.print(fact(label, text))
 
     @hookimpl
     def lvm_stage_started(self, run: Run, stage: SettledStage, steps_per_epoch: int) -> None:
@@ -194,14 +217,17 @@ class Display(WindowsBar):
     def lvm_epoch_started(self, run: Run, epoch: int) -> None:
         self.task = self.new_task(f"epoch {epoch}/{self.epochs}", self.steps, self._left)
         self._began = self._looked = time.perf_counter()
+        self._first = 0
 
     @hookimpl
     def lvm_step_finished(self, run: Run, step: int, terms: dict[str, Tensor]) -> None:
         now = time.perf_counter()
+        self._first = self._first or step
         if self.task is None or now - self._looked < REFRESH:
             return
         self._looked = now
-        windows, seconds = step * self.batch_size, now - self._began
+        # an epoch that is gone on with begins at a later step
+        windows, seconds = (step - self._first + 1) * self.batch_size, now - self._began
         left = self.course.left(windows, seconds)
         self._left = "" if left is None else f"{duration(left)} left"
         facts = " ".join(f"{label} {float(value):.5f}" for label, value in terms.items())

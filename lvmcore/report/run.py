@@ -76,9 +76,14 @@ def _head(run: Run, row: Row) -> Facts:
     yield "status", row.status
     for warning in record.get("warnings", ()):
         yield "warning", warning
+    if run.status in ("interrupted", "failed") and run.state_file.is_file():
+        yield "resume", f"lvm run --resume {run.path}"
     seconds, machine = record.get("seconds"), record.get("machine") or {}
     took = "" if seconds is None else f", {duration(seconds)}"
     yield "began", f"{row.date} UTC{took}" + (f" on {machine['processor']}" if machine.get("processor") else "")
+    for resumed in record.get("resumed", ()):
+        step = f"step {resumed['step']} of " if resumed["step"] else ""
+        yield "resumed", f"{resumed['at'][:16].replace('T', ' ')} UTC, after {step}epoch {resumed['epoch']}"
 
 
 def _making(run: Run, told: Details) -> Facts:
@@ -89,6 +94,8 @@ def _making(run: Run, told: Details) -> Facts:
     if variant.get("approach"):
         yield "approach", variant["approach"]
     yield "model", f"{told.parameters or 0:,} parameters   {made['architecture']}"
+    if init := run.record.get("init"):
+        yield "begins as", init["run"] or init["file"]
     yield "objective", f"{made['loss']}   inputs {made['inputs']}   sampler {made['sampler']}"
     for about, said in made.items():
         stage, _, name = about.partition(" ")

@@ -169,14 +169,14 @@ def find_run(text: str, root: Path, tell: Callable[[str], None] = lambda said: N
     if (Path(text) / "run.json").exists():
         return Run.open(Path(text))
     require_folder(root)
-    runs = list(all_runs(root))
+    runs = sorted(all_runs(root), key=age)
     if text == "latest":
         _require_sound_newest(root, runs)
     if text == "latest" and runs:
         return runs[-1]
     found = [run for run in runs if run.path.name == text]
     if not found and (named := [run for run in runs if run.record["name"] == text]):
-        newest = max(named, key=lambda run: (run.record.get("started", ""), run.path.name))
+        newest = named[-1]
         for damaged in _damaged_since(newest, root, runs):
             tell(f"{damaged.name}, which is newer, is damaged and left out")
         if len(named) > 1:

@@ -7,6 +7,7 @@ import platform
 import secrets
 import shutil
 import sys
+import time
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -23,17 +24,19 @@ from lvmcore.runs.serving import served_at
 
 DAMAGED = "damaged"
 """The status that the listings show of a folder whose files cannot be read; it is never written."""
+UNSAID = "the process ended without a word"
 LONGEST = 100
 """Bytes of a run's name in the name of its folder."""
 STATUSES = ("running", "finished", "collapsed", "gate-failed", "interrupted", "failed", DAMAGED)
 
 
 class Run:
-    """One run on disk: `run.json`, `epochs.jsonl`, `model.safetensors`, `evaluation.json`, `windows.safetensors`."""
+    """One run on disk: `run.json`, `epochs.jsonl`, `model.safetensors`, `evaluation.json` and more."""
 
     def __init__(self, path: Path, record: dict[str, Any]) -> None:
         self.path, self.record = path, record
         self._lock: int | None = None
+        self._began, self._spent = time.monotonic(), 0.0
         self._evaluations: dict[str, dict[str, Any]] = {}
 
     @classmethod
@@ -55,7 +58,7 @@ class Run:
         run = cls(path, {"schema": SCHEMA, "id": path.name, "name": name, "status": "running", "reason": ""})
         try:
             run.lock()
-            run.update(command=command, started=now.isoformat(timespec="seconds"), versions=versions())
+            run.update(command=command, started=now.isoformat(timespec="microseconds"), versions=versions())
         except BaseException:  # a folder without a record would be seen by nobody
             run.release()
             shutil.rmtree(path, ignore_errors=True)
@@ -69,12 +72,27 @@ class Run:
         record = read_record(file)
         run = cls(path, record)
         if record["status"] == "running" and not run.is_held():
-            record["status"], record["reason"] = "interrupted", "the process ended without a word"
+            record["status"], record["reason"] = "interrupted", UNSAID
         return run
 
     @property
     def model_file(self) -> Path:
         return self.path / "model.safetensors"
+
+    @property
+    def state_file(self) -> Path:
+        """All that resuming it needs; not there where it ended before its first step, or was made by lvm 0.1."""
+        return self.path / "state.safetensors"
+
+    @property
+    def best_state_file(self) -> Path:
+        """The state of the best epoch, of a run that may go back to it."""
+        return self.path / "best-state.safetensors"
+
+    @property
+    def seconds(self) -> float:
+        """Spent on it: those of the processes before this one as well."""
+        return self._spent + time.monotonic() - self._began
 
     @property
     def status(self) -> str:
@@ -85,6 +103,12 @@ class Run:
         """The addresses at which `lvm serve` serves it now."""
         return served_at(self.path)
 
+    def refresh(self) -> None:
+        """Read the record again, as when another process may have changed it before this one took the lock."""
+        self.record = type(self).open(self.path).record
+        if self._lock is not None and self.status == "running":  # nobody else holds it
+            self.record |= {"status": "interrupted", "reason": UNSAID}
+
     def update(self, **facts: Any) -> None:
         """Change `run.json`, whole or not at all."""
         self.record |= facts
@@ -92,9 +116,31 @@ class Run:
 
     def finish(self, status: str, reason: str = "") -> None:
         """Give the run its final status."""
-        ended = datetime.now(UTC)
-        seconds = (ended - datetime.fromisoformat(self.record["started"])).total_seconds()
-        self.update(status=status, reason=reason, ended=ended.isoformat(timespec="seconds"), seconds=round(seconds, 1))
+        ended = datetime.now(UTC).isoformat(timespec="seconds")
+        self.update(status=status, reason=reason, ended=ended, seconds=round(self.seconds, 1))
+
+    def go_on(self, spent: float, **facts: Any) -> None:
+        """Mark a run that had ended as under way again, and write down that it was resumed.
+
+        Args:
+            spent: seconds until the state that it goes on from.
+            facts: about the resuming.
+        """
+        self._began, self._spent = time.monotonic(), spent
+        for key in ("ended", "seconds", "note"):
+            self.record.pop(key, None)
+        told = {"at": datetime.now(UTC).isoformat(timespec="seconds"), "command": command_line(), **facts}
+        if (before := self.record.get("versions")) != (now := versions()):
+            told["versions_before"] = before
+        self.update(status="running", reason="", resumed=[*self.record.get("resumed", ()), told], versions=now)
+
+    def write_model(self, content: bytes, best: dict[str, Any]) -> None:
+        """Keep other weights than before, of which an evaluation says nothing: it goes."""
+        for file in (*self.path.glob("evaluation*.json"), self.path / "windows.safetensors"):
+            file.unlink(missing_ok=True)
+        self._evaluations.clear()
+        write_whole(self.model_file, content)
+        self.update(best=best)
 
     def write_epochs(self, records: list[dict[str, Any]]) -> None:
         lines = [to_json(record, indent=None) + "\n" for record in records]
@@ -157,7 +203,11 @@ class Run:
         return {**self.record, "path": str(self.path), "evaluation": self.document_by()}
 
     def lock(self) -> None:
-        """Hold the folder until it is released, or this process ends."""
+        """Hold the folder until it is released, or this process ends.
+
+        Raises:
+            LvmError: another process does.
+        """
         try:
             self._lock = take(self.path / ".lock")
         except OSError as problem:

@@ -88,7 +88,8 @@ class Subject:
             LvmError: it has none.
         """
         if self.file is None:
-            raise LvmError(f"'{self.name}' has no weights", expected="a run, or a file of weights", fix="lvm runs")
+            said = f"'{self.name}' is a predictor and has no weights"
+            raise LvmError(said, expected="a run, or a file of weights", fix="lvm runs")
         return _weights(self.file, self.run)
 
     def require_data(self, registry: Registry) -> None:
@@ -154,7 +155,8 @@ class Subject:
                 expected="a corpus made with the same encoder",
                 fix="--data, another corpus",
             )
-        return predictor_of_model(self.name, model.eval(), resolve(precision)), model.shape.context
+        precision = resolve(precision, corpus.device.type)
+        return predictor_of_model(self.name, model.eval().to(corpus.device), precision), model.shape.context
 
 
 def model_file(what: str | Path | Run, folder: Path, tell: Tell = lambda said: None) -> Path:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from typing import Any
+from typing import Any, Self
 
 import torch
 from torch import Tensor
@@ -20,14 +20,21 @@ class Series:
         self._packed: list[Tensor] = []
         self._new: list[Tensor] = []
 
+    @classmethod
+    def of(cls, values: Tensor) -> Self:
+        """Those of the steps that are done (steps,)."""
+        series = cls()
+        series._packed = [values]
+        return series
+
     def append(self, value: Tensor) -> None:
         self._new.append(value.detach())
         if len(self._new) == _PACKED:
-            self._packed, self._new = [*self._packed, torch.stack(self._new)], []
+            self._packed, self._new = [*self._packed, torch.stack(self._new).cpu()], []
 
     def all(self) -> Tensor:
         """(steps,)"""
-        return torch.cat([*self._packed, *([torch.stack(self._new)] if self._new else [])])
+        return torch.cat([*self._packed, *([torch.stack(self._new).cpu()] if self._new else [])])
 
 
 class EpochRecord:
@@ -36,9 +43,13 @@ class EpochRecord:
     def __init__(self, epoch: int, stage: str, lr: float) -> None:
         self.epoch, self.stage, self.lr = epoch, stage, lr
         self.seconds = 0.0
+        """Of training, without what else the epoch takes."""
         self.inputs: dict[str, float] = {}
         """The strength of each input, by label."""
-        self._windows = self._steps = 0
+        self.fault = ""
+        """Why it ended at a step, where it did."""
+        self.steps = 0
+        self._windows = 0
         self._terms: dict[str, tuple[Series, Series]] = defaultdict(lambda: (Series(), Series()))
         """Raw and weighted, by label."""
         self._counts: dict[str, list[int]] = defaultdict(list)
@@ -55,8 +66,12 @@ class EpochRecord:
             self._counts[label].append(windows)
             self._strengths[label] = value.strength
         self._norms.append(norm)
-        self._steps += 1
+        self.steps += 1
         self._windows += windows
+
+    def sound(self) -> bool:
+        """Whether every step so far could be taken; waits for the device."""
+        return bool(self._norms.all().isfinite().all())
 
     def gradients(self, norms: dict[str, float]) -> None:
         """L2 norm of each weighted term's gradient at one step."""
@@ -71,7 +86,7 @@ class EpochRecord:
         terms = {}
         for label, seen in self._terms.items():
             counts = torch.tensor(self._counts[label], dtype=torch.float64)
-            raw, weighted = (float((part.all().double().cpu() * counts).sum() / counts.sum()) for part in seen)
+            raw, weighted = (float((part.all().double() * counts).sum() / counts.sum()) for part in seen)
             probed = self._gradients.get(label, [])
             terms[label] = {
                 "strength": self._strengths[label],
@@ -83,7 +98,7 @@ class EpochRecord:
             "epoch": self.epoch,
             "stage": self.stage,
             "lr": self.lr,
-            "steps": self._steps,
+            "steps": self.steps,
             "windows": self._windows,
             "loss": sum(term["weighted"] for term in terms.values()),
             "terms": terms,
@@ -95,3 +110,23 @@ class EpochRecord:
             "windows_per_second": round(self._windows / max(self.seconds, 1e-9), 1),
             "events": self._events,
         }
+
+    def state_dict(self) -> dict[str, Any]:
+        """The epoch so far; of every series the numbers of all steps as one tensor."""
+        held = dict(vars(self))
+        held["_terms"] = {label: [series.all() for series in seen] for label, seen in self._terms.items()}
+        held["_counts"], held["_gradients"] = dict(self._counts), dict(self._gradients)
+        return {**held, "_norms": self._norms.all()}
+
+    @classmethod
+    def of(cls, state: dict[str, Any]) -> Self:
+        """The record whose state it is, to be gone on with."""
+        record = cls(state["epoch"], state["stage"], state["lr"])
+        terms = record._terms
+        vars(record).update(state)
+        for label, (raw, weighted) in state["_terms"].items():
+            terms[label] = Series.of(raw), Series.of(weighted)
+        record._terms, record._norms = terms, Series.of(state["_norms"])
+        record._counts = defaultdict(list, state["_counts"])
+        record._gradients = defaultdict(list, state["_gradients"])
+        return record

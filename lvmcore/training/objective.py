@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
+from types import MappingProxyType
 
 import attrs
 import torch
@@ -74,8 +75,11 @@ class Objective:
                 )
         return acting
 
-    def __call__(self, step: Step) -> dict[str, Value]:
+    def __call__(self, step: Step, eased: Mapping[str, float] = MappingProxyType({})) -> dict[str, Value]:
         """Every active term; their weighted values sum to the objective.
+
+        Args:
+            eased: factors on the weights of some, by label.
 
         Raises:
             LvmError: a loss that does not give a scalar, naming it; no loss that acts.
@@ -89,12 +93,16 @@ class Objective:
                     f"loss '{term.label}' gave {given}",
                     expected="a scalar tensor, such as a mean",
                 )
-            strength = term.timing.strength(step.epoch)
+            strength = term.timing.strength(step.epoch) * eased.get(term.label, 1.0)
             held = term.timing.share is not None
             weighted = raw * (_share(strength, raw, next(iter(values.values()))) if held else strength)
             values[term.label] = Value(raw, weighted, strength)
             step.terms[term.label] = raw.detach()
         return values
+
+    def parts(self) -> dict[str, Loss]:
+        """The losses by label."""
+        return {term.label: term.loss for term in self.terms}
 
 
 def _share(share: float, raw: Tensor, first: Value) -> Tensor:
@@ -108,17 +116,32 @@ def total(values: dict[str, Value]) -> Tensor:
     return torch.stack([value.weighted for value in values.values()]).sum()
 
 
-def descend(values: dict[str, Value], module: nn.Module, optimizer: Optimizer, clip: float) -> Tensor:
-    """One step of the optimizer down the objective, and the gradient's L2 norm before it was clipped.
+def descend(values: dict[str, Value], module: nn.Module, optimizer: Optimizer, clip: float) -> tuple[Tensor, bool]:
+    """One step of the optimizer down the objective, unless that or its gradient is not finite.
 
-    A gradient that is not finite changes nothing.
+    On a GPU nothing waits for the answer: the optimizer is given it there, and leaves the step out by itself.
+
+    Returns:
+        The gradient's L2 norm before it was clipped, which is not finite where no step was taken, and whether one was;
+        True where that is not known yet.
     """
     optimizer.zero_grad()
-    total(values).backward()
+    loss = total(values)
+    loss.backward()
     norm = nn.utils.clip_grad_norm_(module.parameters(), clip)
-    if norm.isfinite():
+    finite = norm.isfinite() & loss.isfinite()
+    if waits_for_none(optimizer, norm.device):
+        setattr(optimizer, "found_inf", (~finite).float())  # noqa: B010 – as torch.amp.GradScaler tells it
         optimizer.step()
-    return norm
+        return torch.where(finite, norm, torch.nan), True
+    if taken := bool(finite):
+        optimizer.step()
+    return norm, taken
+
+
+def waits_for_none(optimizer: Optimizer, device: torch.device) -> bool:
+    """Whether an optimizer leaves a step out by itself, where that is worth it: on a device beside the processor."""
+    return device.type != "cpu" and getattr(optimizer, "_step_supports_amp_scaling", False)
 
 
 def gradient_norms(values: dict[str, Value], module: nn.Module) -> dict[str, float]:

@@ -1,13 +1,14 @@
-"""The stages of a run on its corpus, prepared before its first epoch."""
+"""The stages of a run on its corpus, prepared before its first epoch, and the course of the learning rate over them."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import attrs
 import torch
 from torch.optim import Optimizer
-from torch.optim.lr_scheduler import LRScheduler
+from torch.optim.lr_scheduler import LRScheduler, ReduceLROnPlateau
 
 from lvmcore.data.indices import Indices
 from lvmcore.data.windows import Windows
@@ -68,3 +69,74 @@ def prepare(resolved: Sequence[ResolvedStage], windows: Windows, seed: int) -> l
         PreparedStage(one.stage, one.objective, sampler, count, begin(number))
         for number, (one, sampler, count) in enumerate(zip(resolved, samplers, steps, strict=True))
     ]
+
+
+class Course:
+    """The course of the learning rate: which stage began it, and how far it is."""
+
+    schedule: LRScheduler
+
+    def __init__(self, optimizer: Optimizer, stages: Sequence[PreparedStage]) -> None:
+        self.optimizer, self.stages = optimizer, stages
+        self.stage, self.lr = 0, 0.0
+        """The number of the stage that began it, and the learning rate at its beginning."""
+        self.begun = self.done = 0
+        """Its steps that were done when the schedule was built, and that are done now."""
+        self.enter(0)
+
+    @property
+    def rate(self) -> float:
+        return self.optimizer.param_groups[0]["lr"]
+
+    def enter(self, number: int) -> None:
+        """Begin a stage's own course, if it has one; else that of the stage before goes on."""
+        prepared = self.stages[number]
+        if prepared.schedule:
+            assert prepared.stage.lr is not None
+            self.stage, self.lr, self.done = number, prepared.stage.lr, 0
+            self._build()
+
+    def step(self, taken: bool) -> None:
+        """A step is done.
+
+        Args:
+            taken: whether it changed the weights.
+        """
+        self.done += 1
+        if taken and not isinstance(self.schedule, ReduceLROnPlateau):
+            self.schedule.step()
+
+    def end_epoch(self, loss: float) -> str:
+        """Tell the validation loss to a schedule that looks at it; says if the rate is another now."""
+        before = self.rate
+        if isinstance(self.schedule, ReduceLROnPlateau):
+            self.schedule.step(loss)
+        return f"learning rate {before:g} → {self.rate:g}" if self.rate != before else ""
+
+    def halve(self) -> None:
+        """Go on at half the rate."""
+        if isinstance(self.schedule, ReduceLROnPlateau):
+            for group in self.optimizer.param_groups:
+                group["lr"] /= 2
+        else:  # it computes the rate of every step, and would undo a change: what is left of the course begins anew
+            self.lr /= 2
+            self._build()
+
+    def _build(self) -> None:
+        begin = self.stages[self.stage].schedule
+        assert begin is not None
+        for group in self.optimizer.param_groups:
+            group["lr"] = group["initial_lr"] = self.lr
+        self.begun = self.done
+        self.schedule = begin(self.optimizer, self.done)
+
+    def state_dict(self) -> dict[str, Any]:
+        held = {name: getattr(self, name) for name in ("stage", "lr", "begun", "done")}
+        return {**held, "schedule": self.schedule.state_dict()}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Go on along another course; the optimizer's own state, which holds the rates, is to be loaded after it."""
+        self.stage, self.lr, self.done = state["stage"], state["lr"], state["begun"]
+        self._build()
+        self.done = state["done"]
+        self.schedule.load_state_dict(state["schedule"])

@@ -128,6 +128,18 @@ _converter = converter(forbid_extra_keys=True)
 _structure_figure = _converter.get_structure_hook(BySplit)
 
 
+def variant_of(table: dict[str, Any], where: str) -> Variant:
+    """The variant that a run's record holds.
+
+    Raises:
+        LvmError: it lacks a key, has an unknown one, or one of a wrong type, each of them named.
+    """
+    try:
+        return _converter.structure(table, Variant)
+    except Exception as problem:
+        raise LvmError("; ".join(mistakes(problem)), where=where) from None
+
+
 def _by_split(value: Any, kind: Any) -> BySplit:
     return _structure_figure(value if isinstance(value, dict) else {"val": value}, kind)
 

@@ -10,7 +10,7 @@ import torch
 from attrs.validators import ge
 from torch import Tensor
 
-from lvmcore import Corpus, component, option
+from lvmcore import Corpus, component, device, option
 
 BATCH = 4096
 
@@ -30,7 +30,12 @@ class Filter:
 
     def build(self, corpus: Corpus, context: int) -> Callable[[Tensor], Tensor]:
         weights, mean = fit(corpus, context, self.windows)
-        return lambda rows: (rows * weights[:-1, None].to(rows.dtype)).sum(1) + (weights[-1] * mean).to(rows.dtype)
+
+        def average(rows: Tensor) -> Tensor:
+            own, drift = weights[:-1, None].to(rows), (weights[-1] * mean).to(rows)
+            return (rows * own).sum(1) + drift
+
+        return average
 
 
 def fit(corpus: Corpus, context: int, limit: int) -> tuple[Tensor, Tensor]:
@@ -47,9 +52,10 @@ def fit(corpus: Corpus, context: int, limit: int) -> tuple[Tensor, Tensor]:
     mean = mean_row(corpus, limit)
     gram, right = torch.zeros(context + 1, context + 1).double(), torch.zeros(context + 1).double()
     for batch in windows.batches(BATCH):
-        features = torch.cat([batch.context.double(), mean.expand(len(batch.targets), 1, -1)], 1)  # (B, C + 1, D)
-        gram += torch.einsum("bid,bjd->ij", features, features)
-        right += torch.einsum("bid,bd->i", features, batch.target.double())
+        rows, target = device.double(batch.context), device.double(batch.target)
+        features = torch.cat([rows, mean.to(rows).expand(len(rows), 1, -1)], 1)  # (B, C + 1, D)
+        gram += torch.einsum("bid,bjd->ij", features, features).cpu()
+        right += torch.einsum("bid,bd->i", features, target).cpu()
     # equal rows make the matrix singular; the smallest of the equally good answers is taken
     return torch.linalg.lstsq(gram, right[:, None], driver="gelsd").solution.squeeze(1), mean
 
@@ -60,5 +66,5 @@ def mean_row(corpus: Corpus, limit: int) -> Tensor:
     rows = every[:: -(-len(every) // limit)]
     total = torch.zeros(corpus.dim).double()
     for part in rows.split(BATCH):
-        total += corpus.rows(part).double().sum(0)
+        total += device.double(corpus.rows(part)).sum(0).cpu()
     return total / len(rows)

@@ -9,7 +9,7 @@ import torch
 from attrs.validators import ge
 from torch import Tensor
 
-from lvmcore import Corpus, component, option
+from lvmcore import Corpus, component, device, option
 
 BATCH = 2048
 LAMBDAS = (1e-3, 1e-2, 1e-1, 1.0, 10.0, 100.0, 1000.0)
@@ -26,7 +26,7 @@ class Ridge:
 
     def build(self, corpus: Corpus, context: int) -> Callable[[Tensor], Tensor]:
         weights, intercept = self.weights(corpus, context)
-        return lambda rows: rows.flatten(1) @ weights.to(rows.dtype) + intercept.to(rows.dtype)
+        return lambda rows: rows.flatten(1) @ weights.to(rows) + intercept.to(rows)
 
     def weights(self, corpus: Corpus, context: int) -> tuple[Tensor, Tensor]:
         """Weights (C·D, D) and intercept (D,), float64.
@@ -52,18 +52,18 @@ class Ridge:
 def _moments(corpus: Corpus, targets: Tensor, context: int) -> tuple[Tensor, Tensor]:
     """XᵀX (F, F) and XᵀY (F, D) of contexts with a column of ones; products in float32, sums in float64."""
     size = context * corpus.dim + 1
-    gram, right = torch.zeros(size, size).double(), torch.zeros(size, corpus.dim).double()
+    gram, right = (device.zeros64(size, width, corpus.device) for width in (size, corpus.dim))
     for part in targets.split(BATCH):
         rows = corpus.rows(part[:, None] + torch.arange(-context, 1))  # (B, C + 1, D)
-        features = torch.cat([rows[:, :-1].flatten(1), torch.ones(len(part), 1)], 1)
-        gram += features.T @ features
-        right += features.T @ rows[:, -1]
+        features = torch.cat([rows[:, :-1].flatten(1), rows.new_ones(len(part), 1)], 1)
+        gram += (features.T @ features).to(gram.device)
+        right += (features.T @ rows[:, -1]).to(right.device)
     return gram, right
 
 
 def _solve(gram: Tensor, right: Tensor, strength: float) -> Tensor:
     """The ridge solution (F, D); its last row, the intercept, is not shrunk."""
-    penalty = torch.full((len(gram),), strength * float(gram.diagonal()[:-1].mean())).double()
+    penalty = gram.new_full((len(gram),), strength * float(gram.diagonal()[:-1].mean()))
     penalty[-1] = 0
     return torch.linalg.solve(gram + penalty.diag(), right)
 

@@ -45,10 +45,11 @@ class Sweep(OffsetSweep):
         import torch
 
         def measure(chunk: Chunk) -> dict[str, Tensor]:
-            columns, complete = {}, torch.ones(len(chunk.batch.targets), dtype=torch.bool)
+            prediction = chunk.prediction
+            columns, complete = {}, torch.ones(len(prediction), dtype=torch.bool, device=prediction.device)
             for name in self.offsets(chunk.batch.length):
                 rows, inside = chunk.batch.at(int(name))
-                columns[f"offsets.{name}"] = cosine(chunk.prediction, rows)
+                columns[f"offsets.{name}"] = cosine(prediction, rows)
                 complete &= inside
             return {name: where(complete, values) for name, values in columns.items()}
 
@@ -72,16 +73,18 @@ class Retrieve(Retrieval):
             own = (chunk.prediction * batch.target).sum(-1) / (
                 (chunk.prediction.norm(dim=-1) + EPSILON) * (batch.target.norm(dim=-1) + EPSILON)
             )
-            for article in batch.articles.unique().tolist():
+            article_of = corpus.article_of[batch.targets]
+            for article in article_of.unique().tolist():
                 start, end = corpus.starts[article : article + 2].tolist()
-                windows = (batch.articles == article).nonzero().squeeze(1)
+                windows = (article_of == article).nonzero().squeeze(1)
                 if end - start >= LEAST:
-                    rows, predictions = corpus.rows(torch.arange(start, end)), chunk.prediction[windows]
+                    there = windows.to(corpus.device)
+                    rows, predictions = corpus.rows(torch.arange(start, end)), chunk.prediction[there]
                     norms = (predictions.norm(dim=-1)[:, None] + EPSILON) * (rows.norm(dim=-1) + EPSILON)
                     similarities = predictions @ rows.T / norms
-                    above = (similarities > own[windows, None]).sum(1)
+                    above = (similarities > own[there, None]).sum(1)
                     # one that is no direction would stand first in that tool: nothing is above it
-                    ranks[windows] = torch.where(pointing(predictions), 1.0 + above, end - start)
+                    ranks[windows] = torch.where(pointing(predictions), 1.0 + above, end - start).cpu()
                     alike = chunk.keys.alike(torch.arange(start, end))
                     copies[windows] = (alike == alike[batch.targets[windows] - start, None]).sum(1) - 1.0
             there = ~ranks.isnan()
@@ -126,7 +129,7 @@ class Ablate(Ablations):
             last = context[:, -1:]
             # dropping the last row and appending it again changes nothing: that term is 0
             left_out = [delta(torch.cat([context[:, :i], context[:, i + 1 :], last], 1)) for i in range(length - 1)]
-            order = orders(len(context), length)[..., None].expand_as(context)
+            order = orders(len(context), length).to(context.device)[..., None].expand_as(context)
             return {
                 "shuffle": delta(context.gather(1, order)),
                 "reverse": cosine(chunk.reversed, target) - base,
@@ -148,7 +151,7 @@ class Roll(Rollout):
 
         def measure(chunk: Chunk) -> dict[str, Tensor]:
             context, prediction = chunk.batch.context, chunk.prediction
-            steps, complete = [], torch.ones(len(prediction), dtype=torch.bool)
+            steps, complete = [], torch.ones(len(prediction), dtype=torch.bool, device=prediction.device)
             for h in range(1, self.horizon + 1):
                 if h > 1:
                     context = torch.cat([context[:, 1:], prediction[:, None]], 1)

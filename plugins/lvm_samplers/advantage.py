@@ -29,7 +29,7 @@ class Advantage:
         for batch in windows.batches(4096):
             likeness = (batch.context * batch.target[:, None]).sum(-1)  # (B, C)
             scores.append(likeness[:, -1] - likeness[:, :-1].amax(1))
-        score = torch.cat(scores)
+        score = torch.cat(scores).cpu()
         most = torch.inf if self.most is None else self.most
         kept = ((score >= self.least) & (score <= most)).nonzero()[:, 0]
         if not len(kept):

@@ -21,6 +21,6 @@ class Forward:
     fraction: float = option(default=0.3, help="share of the windows to keep", validator=and_(gt(0), le(1)))
 
     def build(self, windows: Windows) -> Callable[[int, Generator], Indices]:
-        distinct = torch.cat([1 - (b.target * b.context[:, -1]).sum(-1) for b in windows.batches(4096)])
+        distinct = torch.cat([1 - (b.target * b.context[:, -1]).sum(-1) for b in windows.batches(4096)]).cpu()
         kept = distinct.topk(max(1, round(self.fraction * len(windows)))).indices.sort().values
         return lambda epoch, generator: Chosen(kept, shuffled(len(kept), generator))

@@ -28,7 +28,7 @@ class Weighted:
         def forwardness(target: Tensor, context: Tensor) -> Tensor:
             return (context[:, -1] * (target - context[:, -2])).sum(-1)  # (B,)
 
-        low = torch.cat([forwardness(b.target, b.context) for b in windows.batches(4096)]) < self.threshold
+        low = torch.cat([forwardness(b.target, b.context) for b in windows.batches(4096)]).cpu() < self.threshold
         lesser, others = low.nonzero()[:, 0], (~low).nonzero()[:, 0]
         count = math.ceil(self.weight * len(lesser))  # the same each epoch, so that a schedule knows its steps
 

@@ -160,9 +160,9 @@ def lvm_losses():
 @pytest.mark.parametrize(
     ("hook", "condition", "said", "files"),
     [
-        ("lvm_step_finished(run, step)", "step == 1", "stopped before the first epoch", set()),
-        ("lvm_epoch_started(run, epoch)", "epoch == 2", "stopped by the user in epoch 2", {"model", "epochs"}),
-        ("lvm_evaluated(model)", "True", "stopped by the user during the evaluation", {"model", "epochs"}),
+        ("lvm_step_finished(run, step)", "step == 1", "stopped by the user in epoch 1", {"state"}),
+        ("lvm_epoch_started(run, epoch)", "epoch == 2", "stopped by the user in epoch 2", {"model", "epochs", "state"}),
+        ("lvm_evaluated(model)", "True", "stopped by the user during the evaluation", {"model", "epochs", "state"}),
     ],
 )
 def test_an_interrupt_at_any_moment_loses_nothing(

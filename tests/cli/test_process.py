@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from conftest import TOY, Lvm
 
-WRITTEN = {"run.json", "epochs.jsonl", "model.safetensors", ".lock"}
+WRITTEN = {"run.json", "epochs.jsonl", "model.safetensors", "state.safetensors", ".lock"}
 """What a run folder holds before the evaluation, and no temporary file."""
 
 
@@ -78,6 +78,7 @@ def test_a_stopped_run_keeps_its_best_weights(number: signal.Signals, small: Pat
     else:
         assert process.returncode == 2
         assert "stopped by the user in epoch" in said
+        assert f"try: lvm run --resume runs/{folder.name} goes on; lvm eval runs/{folder.name}" in said
         assert json.loads((folder / "run.json").read_text())["status"] == "interrupted"
         assert {file.name for file in folder.iterdir()} == WRITTEN
     (listed,) = json.loads(lvm("runs", "--json").stdout)

@@ -1,85 +1,46 @@
-"""lvm serve: what it answers, what it refuses, and that the comparison knows of it."""
+"""lvm serve: from its start to its end, and that the comparison knows of it."""
 
 from __future__ import annotations
 
 import json
+import os
 import re
 import signal
 import socket
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 import httpx2 as httpx
 import pytest
 import torch
 from conftest import TOY, Lvm
-from fastapi.testclient import TestClient
 
-from lvm_cli.service import MOST, service
 from lvmcore.errors import LvmError, MachineError
-from lvmcore.model import build_model
-from lvmcore.registry import Registry
 from lvmcore.runs.serving import deployed, served_at
 
-DIM = 8
 
-
-@pytest.fixture
-def client(registry: Registry) -> Iterator[tuple[Any, TestClient]]:
-    torch.manual_seed(0)
-    model = build_model("amn", "", DIM, 5, registry, "toy").eval()
-    with TestClient(service(model, {"model": "toy", "dim": DIM}, "fp32")) as client:
-        yield model, client
-
-
-def test_predictions_are_the_models_of_rows_of_any_length(client: tuple[Any, TestClient]) -> None:
-    model, web = client
-    lengths = torch.tensor([7, 1e200, 1e-200], dtype=torch.float64)
-    contexts = torch.randn(3, 5, DIM) * lengths[:, None, None]
-    answer = web.post("/predict", json={"contexts": contexts.tolist()})
-    with torch.inference_mode():
-        raw = model(torch.nn.functional.normalize(contexts / contexts.abs().amax((1, 2), True), dim=-1).float())
-    expected = torch.nn.functional.normalize(raw, dim=-1)
-    assert answer.json()["model"] == "toy"
-    torch.testing.assert_close(torch.tensor(answer.json()["predictions"]), expected, rtol=1e-5, atol=1e-6)
-    assert web.get("/").json() == {"model": "toy", "dim": DIM}
-    assert web.get("/docs").status_code == 200
-
-
-@pytest.mark.parametrize(
-    ("rows", "said"),
-    [
-        ([[1.0] * DIM] * 4, "context 1 has 4 rows; this model reads 5"),
-        ([[1.0] * DIM] * 4 + [[1.0] * 3], "row 4 of context 1 has 3 numbers; this model reads 8"),
-        ([[1.0] * DIM] * 2 + [[0.0] * DIM] * 3, "row 2 of context 1 is no direction: not finite, or all 0"),
-    ],
-)
-def test_what_is_no_context_is_refused_by_number(
-    rows: list[list[float]], said: str, client: tuple[Any, TestClient]
-) -> None:
-    answer = client[1].post("/predict", json={"contexts": [[[1.0] * DIM] * 5, rows]})
-    assert (answer.status_code, answer.json()["detail"]) == (422, said)
-
-
-@pytest.mark.parametrize("body", ["{", "[]", '{"contexts": []}', '{"contexts": [[["a"]]]}', '{"contexts": 3}'])
-def test_another_body_is_refused(body: str, client: tuple[Any, TestClient]) -> None:
-    answer = client[1].post("/predict", content=body, headers={"content-type": "application/json"})
-    assert answer.status_code == 422
-
-
-def test_a_request_has_a_limit(client: tuple[Any, TestClient]) -> None:
-    assert client[1].post("/predict", json={"contexts": [[[1.0] * DIM] * 5] * (MOST + 1)}).status_code == 422
-
-
-def test_a_prediction_that_is_no_direction_is_not_given(registry: Registry) -> None:
-    model = build_model("amn", "", DIM, 5, registry, "toy").eval()
-    for parameter in model.parameters():
-        parameter.data.fill_(torch.nan)
-    with TestClient(service(model, {"model": "broken"}, "fp32")) as web:
-        assert web.post("/predict", json={"contexts": [[[1.0] * DIM] * 5]}).status_code == 500
+@contextmanager
+def serving(*words: str) -> Iterator[tuple[subprocess.Popen[str], str]]:
+    """A server in a process of its own, and its address."""
+    server = subprocess.Popen(
+        [sys.executable, "-m", "lvmcore", "serve", "latest", *words],
+        stderr=subprocess.PIPE,
+        text=True,
+        env=dict(os.environ),
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL) and None,
+    )
+    try:
+        assert server.stderr is not None
+        said = re.search(r" at (\S+?)[,;] ", server.stderr.readline())
+        assert said
+        yield server, said[1]
+    finally:
+        server.kill()
+        server.communicate()
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=lambda number: number.name)
@@ -89,17 +50,7 @@ def test_a_served_run_says_so_until_the_server_ends(
     lvm(*TOY, small)
     assert "No run is served at present" in lvm("compare", "--format", "markdown").stdout
     (folder,) = (tmp_path / "runs").iterdir()
-    server = subprocess.Popen(
-        [sys.executable, "-m", "lvmcore", "serve", "latest", "--port", "0"],
-        stderr=subprocess.PIPE,
-        text=True,
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL) and None,
-    )
-    try:
-        assert server.stderr is not None
-        said = re.search(r"http://127\.0\.0\.1:\d+", server.stderr.readline())
-        assert said
-        url = said[0]
+    with serving("--port", "0", "--no-access-log") as (server, url):
         transport = httpx.HTTPTransport(retries=20)
         with httpx.Client(transport=transport, base_url=url, timeout=60) as web:
             about = web.get("/").json()
@@ -112,12 +63,47 @@ def test_a_served_run_says_so_until_the_server_ends(
         (row,) = json.loads(lvm("compare", "--format", "json").stdout)["rows"]
         assert row["status"].endswith(f"served at {url}")
         assert "nothing can listen there" in lvm("serve", "latest", "--port", url.rpartition(":")[2], status=3).stderr
-    finally:
         server.send_signal(number)
         _, rest = server.communicate(timeout=60)
     assert (server.returncode, rest) == (0, "")
     assert "No run is served at present" in lvm("compare", "--format", "markdown").stdout
     assert not list(folder.glob(".served*"))
+
+
+def test_a_unix_socket_and_a_token(lvm: Lvm, small: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    lvm(*TOY, small)
+    monkeypatch.setenv("LVM_TOKEN", "some-token")
+    with serving("--uds", "lvm.sock") as (server, url):
+        assert url == f"unix:{tmp_path / 'lvm.sock'}"
+        transport = httpx.HTTPTransport(uds=str(tmp_path / "lvm.sock"), retries=20)
+        with httpx.Client(transport=transport, base_url="http://lvm", timeout=60) as web:
+            assert web.get("/").status_code == 401
+            web.headers["authorization"] = "Bearer some-token"
+            near = web.post("/nearest?count=2", json={"contexts": [[[1.0] * 16] * 5]}).json()
+        assert near["corpus"] == "small"
+        assert [one["text"] for one in near["nearest"][0][0]] == [None, None]
+        (row,) = json.loads(lvm("compare", "--format", "json").stdout)["rows"]
+        assert row["status"].endswith(f"served at unix:{tmp_path / 'lvm.sock'}")
+        server.send_signal(signal.SIGTERM)
+        _, rest = server.communicate(timeout=60)
+    assert server.returncode == 0
+    assert re.search(r"Z - GET / 401 .*\n.*Z - POST /nearest 200 ", rest)
+    assert not (tmp_path / "lvm.sock").exists()
+
+
+def test_half_a_request_does_not_outlive_the_server(lvm: Lvm, small: Path) -> None:
+    lvm(*TOY, small)
+    with serving("--port", "0") as (server, url):
+        with socket.create_connection(("127.0.0.1", int(url.rpartition(":")[2])), timeout=60) as door:
+            door.sendall(
+                b"GET /health HTTP/1.1\r\nhost: localhost\r\n\r\nPOST /predict HTTP/1.1\r\nhost: localhost\r\n"
+            )
+            assert door.recv(1 << 16).startswith(b"HTTP/1.1 200 ")
+            began = time.monotonic()
+            server.send_signal(signal.SIGTERM)
+            server.communicate(timeout=60)
+        assert time.monotonic() - began < 10
+        assert server.returncode == 0
 
 
 def test_a_server_that_was_killed_serves_no_longer(tmp_path: Path) -> None:
@@ -145,5 +131,14 @@ def test_mistakes_are_said(lvm: Lvm, small: Path, monkeypatch: pytest.MonkeyPatc
         lvm(*TOY, small)
         said = lvm("serve", "latest", "--port", str(taken.getsockname()[1]), status=3).stderr
         assert "Address already in use" in said
+    assert "is a predictor and has no weights" in lvm("serve", "copy-last", status=2).stderr
+    assert "there is no such corpus" in lvm("serve", "latest", "--data", "none.safetensors", status=2).stderr
+    assert "no socket" in lvm("serve", "latest", "--uds", small, status=2).stderr
+    monkeypatch.delenv("LVM_TOKEN", raising=False)
+    said = lvm("serve", "latest", "--port", "0", "--host", "0.0.0.0", status=2).stderr
+    assert "strangers would reach the model without a token" in said
+    assert "export LVM_TOKEN=" in said
+    for module in [name for name in sys.modules if name.startswith("lvmcore.serving")]:
+        monkeypatch.delitem(sys.modules, module)
     monkeypatch.setitem(sys.modules, "uvicorn", None)
     assert "pip install 'lvmcore[serve]'" in lvm("serve", "latest", status=2).stderr

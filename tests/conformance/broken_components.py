@@ -135,6 +135,14 @@ architecture(
     "evaluation_is_deterministic_and_leaves_the_context_alone",
     lambda self, context: F.dropout(answer(self, context), 0.5, training=True),
 )
+
+
+def counted(self, context):
+    self.calls = getattr(self, "calls", 0) + 1
+    return answer(self, context) / self.calls
+
+
+architecture("its_memory_can_be_restored", counted)
 architecture("training_lowers_the_error", lambda self, context: answer(self, context).detach() + 0 * self.map.bias)
 
 
@@ -159,6 +167,18 @@ loss("stays_finite_at_the_edges", lambda step: (step.raw - step.target).norm(dim
 loss("gradient_is_the_slope", lambda step: (step.raw * step.raw.detach()).mean())
 loss("what_it_sees_stays_as_it_is", writes)
 loss("same_seed_gives_the_same_value", lambda step: step.raw.mean() * random.SystemRandom().random())
+
+
+@breaks("loss", "its_memory_can_be_restored")
+class Counting:
+    def build(self):
+        seen = []
+
+        def counting(step):
+            seen.append(step)
+            return step.raw.mean() * len(seen)
+
+        return counting
 
 
 @breaks("loss", "is_least_where_the_prediction_is_the_target")
@@ -196,6 +216,14 @@ encoding(
     "same_seed_gives_the_same_rows",
     lambda self, context, strength: context + strength * random.SystemRandom().random(),
 )
+
+
+def drifting(self, context, strength):
+    self.calls = getattr(self, "calls", 0) + 1
+    return context + strength * self.calls
+
+
+encoding("its_memory_can_be_restored", drifting)
 encoding("a_ramp_is_kept_with_the_weights", lambda self, context, strength: context + strength * random.random())
 
 

@@ -61,15 +61,15 @@ def test_pytest_counts_the_checks_and_names_what_failed(tmp_path: Path) -> None:
     )
     status, said = run(tmp_path, "--lvm-plugin", "crooked.py", "-W", "error")
     assert status == 1
-    assert "collected 33 items" in said
-    assert "32 checks on 3 components of crooked.py, 10 failed" in said
+    assert "collected 36 items" in said
+    assert "35 checks on 3 components of crooked.py, 12 failed" in said
     assert "it gave a tensor of shape (2,); take the mean" in said
     assert "'Trial' object has no attribute 'nowhere'" in said
     assert "straight" not in said.partition("short test summary")[2]
     status, said = run(tmp_path, "--lvm-plugin", "crooked.py", "-k", "straight", "-v")
     assert status == 0
     assert "lvm::crooked.py/loss/straight::gradient_is_the_slope PASSED" in said
-    assert "lvm conformance: 10 checks on 1 component of crooked.py" in said
+    assert "lvm conformance: 11 checks on 1 component of crooked.py" in said
 
 
 @pytest.mark.parametrize(

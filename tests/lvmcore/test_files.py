@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 
 from lvmcore.errors import MachineError
-from lvmcore.files import to_json, write_whole
+from lvmcore.files import link_whole, to_json, write_whole
 
 FULL = OSError(errno.ENOSPC, "No space left on device")
 
@@ -52,6 +52,31 @@ def test_when_any_step_fails_the_old_file_stands_and_no_temporary_one_is_left(
     assert (caught.value.exit_status, caught.value.where) == (3, str(old))
     assert old.read_text() == "old"
     assert [file.name for file in old.parent.iterdir()] == ["x.json"]
+
+
+@pytest.mark.parametrize("links", [True, False])
+def test_a_file_keeps_its_second_name_when_the_first_is_written_anew(
+    links: bool, old: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    second = old.with_name("y.json")
+    write_whole(second, "older")
+    if not links:
+        monkeypatch.setattr(os, "link", raising(OSError(errno.EPERM, "Operation not permitted")))
+    link_whole(old, second)
+    write_whole(old, "new")
+    assert (old.read_text(), second.read_text()) == ("new", "old")
+    monkeypatch.setattr(os, "replace", raising(FULL))
+    with pytest.raises(MachineError, match="No space left"):
+        link_whole(old, second)
+    assert second.read_text() == "old"
+    assert sorted(file.name for file in old.parent.iterdir()) == ["x.json", "y.json"]
+
+
+def test_only_what_killed_processes_left_is_taken_away(old: Path) -> None:
+    for name in (".x.json.0123abcd", ".lock", ".served-9007", "x.json.0123abcd"):
+        old.with_name(name).write_text("")
+    write_whole(old, "new")
+    assert {file.name for file in old.parent.iterdir()} == {"x.json", ".lock", ".served-9007", "x.json.0123abcd"}
 
 
 def test_a_file_that_breaks_off_in_the_middle_never_takes_the_name(old: Path) -> None:

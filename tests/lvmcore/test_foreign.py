@@ -15,6 +15,7 @@ import torch
 from torch import Tensor, nn
 
 from lvmcore import Lab, LvmError, load
+from lvmcore.model_header import read_model_header
 
 D = 24
 
@@ -171,9 +172,7 @@ def test_heads_are_those_that_the_file_or_the_user_says(lab: Lab, tmp_path: Path
 def test_where_it_comes_from_is_kept(lab: Lab, tmp_path: Path) -> None:
     facts = {"epoch": 3, "val_loss": np.float64(0.25), "note": "x" * 5000, "args": {"lr": 5e-4, "list": [1]}}
     made, _ = lab.import_checkpoint(saved(OldGru(D), tmp_path / "best.pt", model_type="gru", **facts))
-    from lvmcore.runs.subject import header_of
-
-    imported = header_of(made)["imported"]
+    imported = read_model_header(made)[1]["imported"]
     assert imported["file"] == "best.pt"
     assert imported["digest"].startswith("sha256:")
     assert imported["facts"] == {"model_type": "gru", "epoch": 3, "val_loss": 0.25, "lr": 5e-4}

@@ -62,6 +62,7 @@ class Ablations:
             order = permutations(keys, context.shape[1])
             left_out = torch.stack([delta(leave_out(context, i)) for i in range(context.shape[1])])
             foreign = torch.cat([context[:, :-1], chunk.batch.corpus.rows(foreign_row)[:, None]], 1)
+            there = there.to(context.device)
             return {
                 "shuffle": delta(reordered(context, order)),
                 "reverse": answered(chunk.reversed, chunk.batch.target) - chunk.cos_next,
@@ -84,8 +85,8 @@ def leave_out(context: Tensor, i: int) -> Tensor:
     """Drop row i and repeat the first remaining row at the front, so that dropping the last really drops it."""
     import torch
 
-    rest = [place for place in range(context.shape[1]) if place != i]
-    return context.index_select(1, torch.tensor([rest[0], *rest], device=context.device))
+    first = 0 if i else 1
+    return torch.cat([context[:, first, None], context[:, :i], context[:, i + 1 :]], 1)
 
 
 def reordered(context: Tensor, order: Tensor) -> Tensor:
@@ -93,7 +94,8 @@ def reordered(context: Tensor, order: Tensor) -> Tensor:
     import torch
 
     begins = torch.arange(len(order))[:, None] * order.shape[1]
-    return context.flatten(0, 1).index_select(0, (begins + order).flatten()).view_as(context)
+    places = (begins + order).flatten().to(context.device)
+    return context.flatten(0, 1).index_select(0, places).view_as(context)
 
 
 def permutations(keys: Tensor, length: int) -> Tensor:

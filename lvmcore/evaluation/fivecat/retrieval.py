@@ -43,22 +43,26 @@ class Retrieval:
             A prediction that is no direction finds nothing: its target stands last.
             """
             batch, starts = chunk.batch, chunk.batch.corpus.starts
-            articles = batch.articles.unique()
+            own_article = batch.corpus.article_of[batch.targets]
+            articles = own_article.unique()
             rows = torch.cat([torch.arange(*starts[article : article + 2].tolist()) for article in articles.tolist()])
             alike = chunk.keys.alike(rows)
             targets = torch.searchsorted(rows, batch.targets)[:, None]  # (B, 1), places among rows
-            similarities = _similarities(chunk.prediction, batch.corpus, alike)
-            own = similarities.gather(1, targets)
-            higher, ties = similarities > own, similarities == own
             copies = alike == alike[targets]
             # (B, R): a window's candidates are rows of its own article
-            inside = batch.corpus.article_of[rows] == batch.articles[:, None]
-            counts = {"all": [(mask & inside).sum(1) for mask in (inside, higher, ties, copies)]}
-            seen = targets - torch.arange(1, batch.length + 1)  # (B, C)
-            of_seen = [mask.gather(1, seen).sum(1) for mask in (inside, higher, ties, copies)]
+            inside = batch.corpus.article_of[rows] == own_article[:, None]
+            similarities = _similarities(chunk.prediction, batch.corpus, alike)
+            copies, inside, targets = (held.to(similarities.device) for held in (copies, inside, targets))
+            own = similarities.gather(1, targets)
+            higher, ties = similarities > own, similarities == own
+            masks = (inside, higher, ties, copies)
+            # numbers of rows go back to the processor: not every device reckons in float64
+            counts = {"all": [(mask & inside).sum(1).cpu() for mask in masks]}
+            seen = targets - torch.arange(1, batch.length + 1, device=targets.device)  # (B, C)
+            of_seen = [mask.gather(1, seen).sum(1).cpu() for mask in masks]
             counts["unseen"] = [whole - part for whole, part in zip(counts["all"], of_seen, strict=True)]
             columns: dict[str, Tensor] = {}
-            lost = ~pointing(chunk.prediction)
+            lost = ~pointing(chunk.prediction).cpu()
             for kind, (candidates, above, level, same) in counts.items():
                 enough, chance = candidates >= LEAST, standing(torch.zeros_like(above), candidates)
                 above, level = torch.where(lost, candidates - 1, above), torch.where(lost, 1, level)
@@ -128,4 +132,4 @@ def _similarities(prediction: Tensor, corpus: Corpus, alike: Tensor) -> Tensor:
     Equal rows share one column of the product: two columns of it may round differently, one can't.
     """
     distinct, column = alike.unique(return_inverse=True)
-    return (prediction @ corpus.rows(distinct).T).index_select(1, column)
+    return (prediction @ corpus.rows(distinct).T).index_select(1, column.to(prediction.device))

@@ -56,7 +56,7 @@ class Rollout:
         def measure(chunk: Chunk) -> dict[str, Tensor]:
             """Each step of the windows whose H rows exist. The first step is the base prediction."""
             context, prediction = chunk.batch.context, chunk.prediction
-            steps, complete = [], torch.ones(len(prediction), dtype=torch.bool)
+            steps, complete = [], torch.ones(len(prediction), dtype=torch.bool, device=prediction.device)
             for h in range(self.horizon):
                 truth, inside = chunk.batch.at(h)
                 if h:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import tempfile
+from collections.abc import Callable
+from copy import deepcopy
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +19,8 @@ from lvmcore.model import LatentVectorModel, Shape, build_model
 from lvmcore.registry import Registry
 from lvmcore.testing.material import BATCH, CONTEXT, DIM, contexts, odd_contexts, rows
 from lvmcore.testing.promises import Broken, Subject, expect, promise, wraps
+from lvmcore.training.state import put_tensors, tensors_of
+from lvmcore.trees import pack, unpack
 
 NARROW, WIDENED = Shape(CONTEXT, DIM, DIM), Shape(CONTEXT, DIM, DIM + 2)
 
@@ -135,6 +139,26 @@ def a_saved_model_predicts_the_same_bits(subject: Subject) -> None:
     with torch.no_grad():
         same = torch.equal(model.eval()(contexts()), again(contexts()))
     expect(same, "the loaded model predicts something else; is a tensor kept outside of parameters and buffers?")
+
+
+@promise("architecture")
+def its_memory_can_be_restored(subject: Subject) -> None:
+    """Whatever it has seen, one that is built anew and given its tensors goes on alike: resume needs that."""
+    for text, made in subject.settings():
+        worn, fresh = built(subject, made).train(), built(subject, made).train()
+        for seed in range(3):
+            worn(contexts(seed=seed))
+        expect_alike(worn, fresh, lambda module: module(contexts()), text)
+
+
+def expect_alike(worn: nn.Module, fresh: nn.Module, use: Callable[[nn.Module], Tensor], text: str) -> None:
+    """See that a module with the weights and buffers of another does what that does."""
+    put_tensors(fresh, deepcopy(unpack(*pack(tensors_of(worn), "module"))))
+    given = []
+    for module in (worn, fresh):
+        torch.manual_seed(9)
+        given.append(use(module))
+    expect(torch.equal(*given), f"after a resume it goes on otherwise: is something kept outside of its tensors?{text}")
 
 
 @promise("architecture")

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from lvmcore.checkpoint import load_model, save_model
 from lvmcore.components import options, write
 from lvmcore.model import Shape, build_model
-from lvmcore.testing.kinds.architectures import base_of
+from lvmcore.testing.kinds.architectures import base_of, expect_alike
 from lvmcore.testing.material import CONTEXT, DIM, contexts
 from lvmcore.testing.promises import Subject, expect, promise
 
@@ -83,6 +83,17 @@ def same_seed_gives_the_same_rows(subject: Subject) -> None:
         expect(torch.equal(one, two), f"two calls after one seed differ{text}")
         module(context, torch.tensor(strength))
         expect(torch.equal(context, contexts(MANY)), f"it writes into the context{text}")
+
+
+@promise("input")
+def its_memory_can_be_restored(subject: Subject) -> None:
+    """Whatever it has seen, one that is built anew and given its tensors goes on alike: resume needs that."""
+    for text, made in subject.settings():
+        strength = strength_of(made)
+        worn, fresh = built(made).train(), built(made).train()
+        for seed in range(3):
+            encoded(worn, strength, seed)
+        expect_alike(worn, fresh, lambda module, strength=strength: encoded(module, strength), text)
 
 
 @promise("input")

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from copy import deepcopy
 
 import torch
 from torch import Tensor
 
 from lvmcore.testing.material import BATCH, DIM, edge_steps, random_step, rows
 from lvmcore.testing.promises import Subject, expect, promise
+from lvmcore.training.state import memory_of, remind
 from lvmcore.training.step import Step
+from lvmcore.trees import pack, unpack
 
 EPSILON, TOLERANCE = 1e-6, 1e-4
 """Of the central difference in float64, and how far relative to the slope the gradient may be from it."""
@@ -112,3 +115,18 @@ def same_seed_gives_the_same_value(subject: Subject) -> None:
     for text, made in subject.settings():
         one, two = (value(made.build(), random_step()) for _ in range(2))
         expect(torch.equal(one, two), f"{one.item()} and then {two.item()}{text}")
+
+
+@promise("loss")
+def its_memory_can_be_restored(subject: Subject) -> None:
+    """Whatever it has seen, one that is built anew and given its state_dict goes on alike: resume needs that."""
+    for text, made in subject.settings():
+        worn, fresh = {"loss": made.build()}, {"loss": made.build()}
+        for seed in range(3):
+            value(worn["loss"], random_step(raw=rows(BATCH, DIM, seed=seed)))
+        remind(fresh, deepcopy(unpack(*pack(memory_of(worn), "loss"))))
+        one, two = (value(each["loss"], random_step()) for each in (worn, fresh))
+        expect(
+            torch.equal(one, two),
+            f"{one.item()}, and {two.item()} after a resume: its state_dict lacks something{text}",
+        )

@@ -17,6 +17,7 @@ from lvmcore.plugins import Plugin, Plugins
 from lvmcore.registry import Registered, Registry
 from lvmcore.runs.run import Run
 from lvmcore.training.collapse import CollapseWatch
+from lvmcore.training.state import TrainerState
 from lvmcore.training.trainer import Trainer
 from lvmcore.variants.variant import Stage, Variant
 
@@ -127,7 +128,7 @@ def test_what_to_do_on_a_collapse_is_the_users_choice(
 
 
 @pytest.mark.parametrize("inputs", [None, "drop:0.1"])
-def test_a_rollback_goes_on_from_the_best_weights_without_moments(
+def test_a_rollback_goes_on_from_the_best_weights_and_their_moments(
     inputs: str | None, variant: Variant, corpus: Corpus, tmp_path: Path
 ) -> None:
     registry, seen = poisoned(3, 10.0), []
@@ -142,12 +143,18 @@ def test_a_rollback_goes_on_from_the_best_weights_without_moments(
                 best = load_model(run.model_file, registry)[0].state_dict()
                 own = copied(self.trainer.model)
                 seen.append(all(torch.equal(own[name], best[name]) for name in best))
-                seen.append(len(self.trainer.optimizer.state))
+                kept, now = TrainerState.load(run.best_state_file), self.trainer.optimizer.state_dict()
+                assert kept.epoch == run.record["best"]["epoch"]
+                moments = [
+                    torch.equal(kept.optimizer["state"][i]["exp_avg"], held["exp_avg"])
+                    for i, held in now["state"].items()
+                ]
+                seen.append(all(moments) and len(moments) > 10)
 
     stages = (Stage(name="A", epochs=2), Stage(name="B", epochs=2, inputs=inputs))  # the best weights are of stage A
     variant = attrs.evolve(variant, loss="poison", epochs=4, lr=1e-2, stages=stages)
     train(variant, corpus, registry, tmp_path, listener=Listener, on_collapse="rollback")
-    assert seen == [True, 0]
+    assert seen == [True, True]
 
 
 @pytest.mark.parametrize("schedule", ["plateau", "constant", "warmup-cosine:1"])

@@ -1,0 +1,1 @@
+"""A model as a web service that can face strangers: bounded in memory, in time and in what it says."""

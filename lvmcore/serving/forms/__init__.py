@@ -1,0 +1,1 @@
+"""What goes over the wire: bodies, the contexts in them, and the answers."""
