@@ -105,8 +105,11 @@ def _lines(text: str) -> Iterator[Any]:
             raise ValueError(f"line {number}: {problem}") from None
 
 
-def parse_json(text: str) -> Any:
+def parse_json(text: str, depth: int = DEPTH) -> Any:
     """The value of a JSON text.
+
+    Args:
+        depth: levels of nesting at most.
 
     Raises:
         ValueError: no JSON, a number of thousands of digits, or nested too deep.
@@ -114,13 +117,13 @@ def parse_json(text: str) -> Any:
     try:
         value = json.loads(text)
     except RecursionError:
-        raise ValueError(f"it is nested more than {DEPTH} deep") from None
+        raise ValueError(f"it is nested more than {depth} deep") from None
     level = [value]
-    for _ in range(DEPTH):
+    for _ in range(depth):
         level = [item for held in level if isinstance(held, dict | list) for item in _items(held)]
         if not level:
             return value
-    raise ValueError(f"it is nested more than {DEPTH} deep")
+    raise ValueError(f"it is nested more than {depth} deep")
 
 
 def _items(held: dict[str, Any] | list[Any]) -> Any:
@@ -143,11 +146,12 @@ class Header:
         return sum(math.prod(shape) for _, shape in self.tensors.values())
 
 
-def read_header(path: Path, most: int = RECORD) -> Header:
+def read_header(path: Path, most: int = RECORD, depth: int = DEPTH) -> Header:
     """The header of a safetensors file; no tensor is read.
 
     Args:
         most: bytes that it may have.
+        depth: levels of nesting of its JSON.
 
     Raises:
         LvmError: no regular file, truncated, no safetensors file, or a header that is too large or no JSON.
@@ -163,7 +167,7 @@ def read_header(path: Path, most: int = RECORD) -> Header:
             metadata = held.metadata() or {}
             slices = {name: held.get_slice(name) for name in held.keys()}  # noqa: SIM118
             tensors = {name: (one.get_dtype(), tuple(one.get_shape())) for name, one in slices.items()}
-        return Header(parse_json(metadata.get("lvm", "{}")), metadata, tensors)
+        return Header(parse_json(metadata.get("lvm", "{}"), depth), metadata, tensors)
     except (safetensors.SafetensorError, OSError, ValueError) as problem:
         why = problem.strerror or problem if isinstance(problem, OSError) else problem
         raise LvmError(f"the file cannot be read; it may be truncated: {why}", where=str(path)) from None

@@ -16,8 +16,11 @@ from torch import Tensor
 
 from lvmcore.errors import LvmError
 from lvmcore.files import whole_file
+from lvmcore.records import read_header
 
 SCHEMA = 1
+LARGEST = 1 << 26
+"""Bytes of the header at most."""
 DEPTH = 64
 """Levels of nesting at most; a value that holds itself has more."""
 
@@ -74,7 +77,9 @@ def unpack(plain: Any, tensors: dict[str, Tensor]) -> Any:
         case "float":
             return float(held)
         case "dtype":
-            return getattr(torch, held)
+            if not isinstance(kind := getattr(torch, held), torch.dtype):
+                raise ValueError(f"{held} is no type of numbers")
+            return kind
         case kind if kind in _SERIES:
             return _SERIES[kind](unpack(item, tensors) for item in held)
         case kind:
@@ -111,9 +116,10 @@ def read_tree(path: Path, kind: str) -> dict[str, Any]:
         LvmError: missing, truncated, of another kind, or of a newer lvm.
     """
     try:
+        header = read_header(path, LARGEST, 4 * DEPTH)  # a value of some kinds takes several levels
+        about = header.about
         with safetensors.safe_open(str(path), framework="pt") as file:
-            about = json.loads((file.metadata() or {}).get("lvm", "{}"))
-            tensors = {name: file.get_tensor(name).clone() for name in file.keys()}  # noqa: SIM118
+            tensors = {name: file.get_tensor(name).clone() for name in header.tensors}
         if not isinstance(about, dict) or about.get("kind") != kind:
             raise LvmError(f"the file is no {kind}", where=str(path))
         if about["schema"] > SCHEMA:

@@ -236,7 +236,7 @@ def _acting(epoch: dict[str, Any]) -> list[str]:
 
 def reached(epoch: dict[str, Any]) -> str:
     """What an epoch was validated at, in words."""
-    return f"val cosine {plain(epoch['val_cos'])}, margin {signed(epoch['margin'])}"
+    return f"val cosine {plain(epoch.get('val_cos'))}, margin {signed(epoch.get('margin'))}"
 
 
 def approach_of(record: dict[str, Any]) -> str:
