@@ -111,9 +111,9 @@ def objective(variant: Variant) -> str:
     return f"{variant.loss}   inputs {variant.inputs or 'none'}   sampler {variant.sampler}"
 
 
-def _device(held: dict[str, Any]) -> str:
+def _device(held: dict[str, Any] | None) -> str:
     """What is said of a device beside the processor."""
-    if held["kind"] == "cpu":
+    if held is None or held["kind"] == "cpu":
         return ""
     memory = f", {held['memory'] / 1e9:.0f} GB" if held["memory"] else ""
     return f"{held['kind']}: {held['name']}{memory}; {held['rows']}"
@@ -199,7 +199,7 @@ class Display(WindowsBar):
             ("folder", str(run.path)),
             ("resumed", _resumed(record, self.epochs)),
             ("machine", f"{machine['processor']}, {machine['threads']} threads"),
-            ("device", _device(machine["device"])),
+            ("device", _device(machine.get("device"))),
         ):  # fmt: skip
             if text:
                 self.console.print(fact(label, text))

@@ -23,6 +23,12 @@ from lvmcore.variants.catalogue import Catalogue
 FOUND: Any = ({"splits": {"val": {"cosine": 0.5}}, "warnings": ["é"]}, {"val": {"cosine": np.arange(5, dtype="f4")}})
 
 
+@pytest.fixture(autouse=True)
+def _alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """No entry of another test is damaged, and none is found."""
+    monkeypatch.setenv("LVM_CACHE", str(tmp_path / "cache"))
+
+
 @pytest.fixture
 def cache(registry: Registry, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> YardstickCache:
     """That of copy-last, with something in it."""
