@@ -201,7 +201,7 @@ class EvaluationTables:
 
 def profiles_of(evaluation: Mapping[str, Any]) -> list[dict[str, Any]]:
     """The verdict of the profile that was asked for and, beside another, that of `causal`."""
-    gates, causal = evaluation["gates"], evaluation["causal"]
+    gates, causal = evaluation["gates"], evaluation.get("causal")
     return [gates] if causal is None or gates["profile"] == "causal" else [gates, causal]
 
 
