@@ -112,10 +112,11 @@ class EpochRecord:
         }
 
     def state_dict(self) -> dict[str, Any]:
-        """The epoch so far; of every series the numbers of all steps as one tensor."""
+        """The epoch so far; the numbers of all steps as tensors, of which a file's header may hold any number."""
         held = dict(vars(self))
         held["_terms"] = {label: [series.all() for series in seen] for label, seen in self._terms.items()}
-        held["_counts"], held["_gradients"] = dict(self._counts), dict(self._gradients)
+        held["_counts"] = {label: torch.tensor(counts) for label, counts in self._counts.items()}
+        held["_gradients"] = dict(self._gradients)
         return {**held, "_norms": self._norms.all()}
 
     @classmethod
@@ -127,6 +128,6 @@ class EpochRecord:
         for label, (raw, weighted) in state["_terms"].items():
             terms[label] = Series.of(raw), Series.of(weighted)
         record._terms, record._norms = terms, Series.of(state["_norms"])
-        record._counts = defaultdict(list, state["_counts"])
+        record._counts = defaultdict(list, {label: counts.tolist() for label, counts in state["_counts"].items()})
         record._gradients = defaultdict(list, state["_gradients"])
         return record

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 import attrs
 
-from lvmcore.checkpoint import load_model
+from lvmcore.checkpoint import load_model, model_bytes
 from lvmcore.errors import LvmError, MachineError
 from lvmcore.files import link_whole
 from lvmcore.model import LatentVectorModel
@@ -129,13 +129,30 @@ class Best:
         return old is None or (new > old if self.higher else new < old)
 
     def take(self, record: dict[str, Any]) -> None:
-        """This epoch is the best now; its file is to be given to `hold`."""
+        """This epoch is the best now; `hold` keeps its weights."""
         record["best"] = True
         self.epoch, self.value = record["epoch"], record[self.metric]
 
-    def hold(self, file: bytes) -> None:
-        """The file of the best weights, to be written when a state that has them is."""
-        self._file = file
+    def hold(self, trainer: Trainer, record: dict[str, Any]) -> None:
+        """The weights as they are, to be written when a state that has them is.
+
+        Args:
+            record: of the epoch that they are of.
+        """
+        self._file = model_bytes(
+            trainer.model,
+            {
+                "run": self.run.path.name,
+                "variant": trainer.variant.name,
+                "corpus": trainer.corpus.facts,
+                "data": trainer.variant.data,
+                "best": self.fact,
+                "val_cos": record["val_cos"],
+                "parameters": trainer.model.parameter_count,
+                "precision": trainer.conditions.precision,
+                "versions": self.run.record["versions"],
+            },
+        )
 
     @property
     def fact(self) -> dict[str, Any]:

@@ -109,7 +109,7 @@ class TrainerState:
         trainer.remedy.load_state_dict(self.remedy)
         trainer.best.load_state_dict(self.best)
         if trainer.is_best_now:
-            trainer.best.hold(trainer.model_file(self.records[-1]))
+            trainer.best.hold(trainer, self.records[-1])
         trainer.best.require()
 
     def restore_moments(self, trainer: Trainer) -> None:

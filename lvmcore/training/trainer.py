@@ -12,7 +12,6 @@ import torch
 from torch import Tensor
 from torch.optim import Optimizer
 
-from lvmcore.checkpoint import model_bytes
 from lvmcore.data.corpus import Corpus
 from lvmcore.data.indices import Indices
 from lvmcore.data.store.placed import Sent
@@ -179,7 +178,7 @@ class Trainer:
             self._collapsed(record, collapse)
         elif self.best.beaten_by(record):
             self.best.take(record)
-            self.best.hold(self.model_file(record))
+            self.best.hold(self, record)
         since = self.epoch - self.best.epoch
         if self.verdict is None and self.variant.patience and since >= self.variant.patience:
             self.verdict = "finished", f"no better {self.variant.best} in {since} epochs"
@@ -261,23 +260,6 @@ class Trainer:
     def _predict(self, context: Tensor, _: Tensor) -> Tensor:
         self.model.eval()
         return self._forward(context)
-
-    def model_file(self, record: dict[str, Any]) -> bytes:
-        """The file of the weights as they are, which an epoch's record belongs to."""
-        return model_bytes(
-            self.model,
-            {
-                "run": self.run.path.name,
-                "variant": self.variant.name,
-                "corpus": self.corpus.facts,
-                "data": self.variant.data,
-                "best": self.best.fact,
-                "val_cos": record["val_cos"],
-                "parameters": self.model.parameter_count,
-                "precision": self.conditions.precision,
-                "versions": self.run.record["versions"],
-            },
-        )
 
     @property
     def is_best_now(self) -> bool:

@@ -267,7 +267,7 @@ def test_what_killed_processes_left_is_taken_away(lab: Lab, small: Path) -> None
 def test_a_damaged_state_is_named(lab: Lab, small: Path) -> None:
     run = stopped(lab, Stops(2), data=str(small))
     run.state_file.write_bytes(run.state_file.read_bytes()[:-9])
-    with pytest.raises(LvmError, match="may be damaged") as caught:
+    with pytest.raises(LvmError, match="may be truncated") as caught:
         lab.resume(run)
     assert caught.value.where == str(run.state_file)
 
