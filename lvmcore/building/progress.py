@@ -1,4 +1,4 @@
-"""What a build shows while it works: the stage under way, its rate, and how long it takes yet. Here it may end."""
+"""What a build shows while it works: the stage under way, its rate, and how long it takes yet."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 
 from lvmcore.report.progress import is_watched
-from lvmcore.stopping import heed
 
 REFRESH = 0.2
 """Seconds between two looks."""
@@ -54,14 +53,12 @@ class Bar:
         self._progress.stop()
 
     def begin(self, stage: str, total: int, unit: str) -> None:
-        heed()
         if self._task is not None:
             self._progress.remove_task(self._task)
         self._task = self._progress.add_task(stage, total=total, rate="")
         self._unit, self._from = unit, None
 
     def at(self, done: int) -> None:
-        heed()
         now = time.perf_counter()
         if self._from is None:  # what an earlier build has done is no speed of this one's
             self._from, self._began, self._looked = done, now, 0.0

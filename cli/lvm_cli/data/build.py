@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+import signal
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,6 @@ from lvmcore.device import DEVICES
 from lvmcore.errors import LvmError
 from lvmcore.report.tables import duration, fact
 from lvmcore.runs.run import command_line
-from lvmcore.stopping import deferred
 from lvmcore.toolkit import Lab
 
 
@@ -94,7 +94,7 @@ def command(
     """
     from lvmcore.building.build import target_of, working_folder
 
-    click.get_current_context().with_resource(deferred())
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     lab = open_lab(files, without, stderr=False)
     lab.console.quiet = quiet
     if dry_run:
