@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +12,7 @@ import torch
 
 from lvmcore.bounds import Bounds, TooMuchError
 from lvmcore.errors import LvmError, because
-from lvmcore.files import to_json, write_whole
+from lvmcore.files import digest_of_file, to_json, write_whole
 from lvmcore.model import LatentVectorModel, build_model, restore
 from lvmcore.model_header import KIND, SCHEMA, ModelHeader, Need, read_model_header
 from lvmcore.plugins import FILE, Plugin
@@ -83,14 +82,7 @@ def begin_from(model: LatentVectorModel, path: Path, registry: Registry) -> dict
         LvmError: no model, or weights of other names or shapes, each of them told.
     """
     other, header = load_model(path, registry)
-    own, theirs = ({name: tuple(held.shape) for name, held in one.state_dict().items()} for one in (model, other))
-    wrong = [
-        f"{name} is {theirs.get(name, 'not there')}, and {own.get(name, 'nothing')} was expected"
-        for name in own | theirs
-        if own.get(name) != theirs.get(name)
-    ]
-    if wrong:
-        told = "; ".join(wrong[:NAMED]) + (f"; and {len(wrong) - NAMED} more" if len(wrong) > NAMED else "")
+    if told := _unlike(_shapes(other), _shapes(model), "{name} is {held}, and {wanted} was expected", "nothing"):
         raise LvmError(
             f"the weights to begin with do not fit the model: {told}",
             where=f"{path}: {other.recipe.arch}",
@@ -98,8 +90,9 @@ def begin_from(model: LatentVectorModel, path: Path, registry: Registry) -> dict
             fix="the same architecture, inputs and width of vectors",
         )
     restore(model, other)
-    digest = hashlib.sha256(path.read_bytes()).hexdigest()
-    return {"file": str(path), "digest": f"sha256:{digest}", "run": header.get("run"), "arch": other.recipe.arch}
+    return {
+        "file": str(path), "digest": digest_of_file(path), "run": header.get("run"), "arch": other.recipe.arch,
+    }  # fmt: skip
 
 
 Shapes = dict[str, tuple[int, ...]]
@@ -123,11 +116,20 @@ def _shapes(model: LatentVectorModel) -> Shapes:
 
 def _require_fit(held: Shapes, wanted: Shapes | None, path: Path) -> None:
     """See that the tensors in a file are those of its model."""
-    if wanted is None or held == wanted:
-        return
+    if wanted is not None and (told := _unlike(held, wanted, "{name} is {held}, not {wanted}", "there")):
+        raise _no_fit(told, path)
+
+
+def _unlike(held: Shapes, wanted: Shapes, says: str, absent: str) -> str:
+    """What is said of the tensors that are not as they should be; nothing where all are.
+
+    Args:
+        says: of one of them.
+        absent: what stands for the shape of one that is not wanted.
+    """
     wrong = [name for name in wanted | held if held.get(name) != wanted.get(name)]
-    told = [f"{name} is {held.get(name, 'not there')}, not {wanted.get(name, 'there')}" for name in wrong]
-    raise _no_fit("; ".join(told[:NAMED]) + (f"; and {len(told) - NAMED} more" if len(told) > NAMED else ""), path)
+    told = [says.format(name=name, held=held.get(name, "not there"), wanted=wanted.get(name, absent)) for name in wrong]
+    return "; ".join(told[:NAMED]) + (f"; and {len(told) - NAMED} more" if len(told) > NAMED else "")
 
 
 def _no_fit(why: str, path: Path) -> LvmError:

@@ -16,7 +16,7 @@ from lvmcore.device import ON_PAPER, autocast, forked, resolve
 from lvmcore.expression import parse_one
 from lvmcore.model import LatentVectorModel, build_model
 from lvmcore.registry import Registry
-from lvmcore.training.objective import descend
+from lvmcore.training.objective import descend, tried
 from lvmcore.training.stages import PreparedStage, generator_of, prepare
 from lvmcore.training.step import Step
 from lvmcore.training.validation import ResolvedStage
@@ -114,8 +114,5 @@ def _step_seconds(
 
 def _kept(optimizer: Any) -> int:
     """How many numbers an optimizer keeps of every weight, as its first step shows."""
-    weight = torch.nn.Parameter(torch.zeros(4, 6))
-    trial = optimizer.build([weight], 1e-3, 0.0)
-    weight.grad = torch.ones_like(weight)
-    trial.step()
+    trial, weight = tried(optimizer)
     return sum(torch.is_tensor(held) and held.shape == weight.shape for held in trial.state[weight].values())

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import errno
 import fcntl
+import hashlib
 import json
 import math
 import os
@@ -16,7 +17,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from lvmcore.errors import MachineError
+from lvmcore.errors import LvmError, MachineError
 from lvmcore.plain import escaped
 
 _RANDOM = re.compile("[0-9a-f]{8}")
@@ -146,6 +147,26 @@ def cache_folder() -> Path:
     """LVM_CACHE, or the user's cache folder."""
     home = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
     return Path(os.environ.get("LVM_CACHE") or Path(home) / "lvm")
+
+
+def digest_of_file(path: Path) -> str:
+    """`sha256:…` of a file of any size.
+
+    Raises:
+        OSError: it cannot be read.
+    """
+    with path.open("rb") as file:
+        return f"sha256:{hashlib.file_digest(file, 'sha256').hexdigest()}"
+
+
+def require_absent(path: Path, force: bool, what: str = "the file") -> None:
+    """See that nothing is overwritten unasked.
+
+    Raises:
+        LvmError: a file is there.
+    """
+    if path.exists() and not force:
+        raise LvmError(f"{what} exists already", where=str(path), fix="--force, or another -o")
 
 
 def make_private(folder: Path) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import pickle
 import warnings
 import zipfile
@@ -18,6 +17,7 @@ from torch import Tensor
 from lvmcore.components import explicit
 from lvmcore.errors import LvmError
 from lvmcore.expression import Term, parse_one
+from lvmcore.files import digest_of_file
 from lvmcore.model import LatentVectorModel, build_model
 from lvmcore.registry import Registered, Registry
 
@@ -84,9 +84,7 @@ class Foreign:
 
     def about(self) -> dict[str, Any]:
         """Where the model comes from, for the header of the file that it is saved as."""
-        with self.path.open("rb") as file:
-            digest = hashlib.file_digest(file, "sha256").hexdigest()
-        return {"imported": {"file": self.path.name, "digest": f"sha256:{digest}", "facts": self.facts}}
+        return {"imported": {"file": self.path.name, "digest": digest_of_file(self.path), "facts": self.facts}}
 
 
 @attrs.frozen

@@ -506,12 +506,12 @@ class Lab:
             LvmError: it cannot be read without running something, or no architecture knows its tensors.
         """
         from lvmcore.checkpoint import save_model
+        from lvmcore.files import require_absent
         from lvmcore.foreign import Foreign, adopt
 
         path = Path(file)
         target = Path(into) if into is not None else path.with_suffix(".safetensors")
-        if target.exists() and not force:
-            raise LvmError("the file exists already", where=str(target), fix="--force, or another -o")
+        require_absent(target, force)
         foreign = Foreign.read(path)
         found = adopt(foreign, self.registry, arch=arch, inputs=inputs, context=context)
         target.parent.mkdir(parents=True, exist_ok=True)

@@ -18,6 +18,7 @@ from lvmcore.data.splits import Rule
 from lvmcore.data.store.texts import texts_file
 from lvmcore.data.store.writing import save_corpus
 from lvmcore.errors import LvmError
+from lvmcore.files import require_absent
 from lvmcore.plain import clean_title
 
 KEPT = (np.dtype(np.float16), np.dtype(np.float32))
@@ -131,8 +132,7 @@ def guard(target: Path, sources: Sequence[Path], force: bool) -> None:
             )
         if file.is_dir():
             raise LvmError("there is a folder of that name", where=str(file), fix="another name with -o")
-        if file.exists() and not force:
-            raise LvmError("the corpus file exists already", where=str(file), fix="--force, or another -o")
+        require_absent(file, force, "the corpus file")
 
 
 def name_of(path: Path) -> str:

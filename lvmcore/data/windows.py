@@ -93,10 +93,11 @@ class Batch:
     @cached_property
     def articles(self) -> Tensor:
         """(B,) int64: the article of each window, beside the rows on their device."""
-        return self._there(self._articles)
+        return self._there(self.article_numbers)
 
     @cached_property
-    def _articles(self) -> Tensor:
+    def article_numbers(self) -> Tensor:
+        """(B,) int64: the same on the processor, where rows are numbered."""
         return self.corpus.article_of[self.targets]
 
     def _there(self, held: Tensor) -> Tensor:
@@ -108,7 +109,7 @@ class Batch:
         if -self.length <= offset <= 0:  # the window's own rows are there already
             row = self.context[:, offset] if offset else self.target
             return row, torch.ones(len(row), dtype=torch.bool, device=row.device)
-        articles = self._articles
+        articles = self.article_numbers
         rows = self.targets + offset
         inside = (rows >= self.corpus.starts[articles]) & (rows < self.corpus.starts[articles + 1])
         return self.corpus.rows(torch.where(inside, rows, self.targets)), self._there(inside)
@@ -124,8 +125,8 @@ class Batch:
         And where they exist (B, K) bool: an article of C + 1 rows has no other; its rows are x_t's. Drawn with
         torch's global generator, which the run seeds.
         """
-        starts = self.corpus.starts[self._articles]
-        others = self.corpus.starts[self._articles + 1] - starts - (self.length + 1)  # (B,)
+        starts = self.corpus.starts[self.article_numbers]
+        others = self.corpus.starts[self.article_numbers + 1] - starts - (self.length + 1)  # (B,)
         drawn = (torch.rand(len(others), count, dtype=torch.float64) * others[:, None]).long()
         before = self.targets - self.length - starts  # rows of the article before the window
         rows = starts[:, None] + drawn + (self.length + 1) * (drawn >= before[:, None])

@@ -38,8 +38,7 @@ class ContentKeys:
     def foreign(self, batch: Batch, keys: Tensor) -> tuple[Tensor, Tensor]:
         """A row of another article of the split for each window (B,), and where there is one (B,) bool."""
         first, last = self._holders
-        article_of = self.corpus.article_of
-        own = article_of[batch.targets]
+        article_of, own = self.corpus.article_of, batch.article_numbers
         place = mix(keys + 1).remainder(len(first))
         while True:
             chosen = torch.where(article_of[first[place]] == own, last[place], first[place])

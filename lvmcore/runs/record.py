@@ -8,15 +8,10 @@ from typing import Any
 import attrs
 
 from lvmcore.errors import LvmError
+from lvmcore.model_header import TrainedOn
 from lvmcore.records import checked, read_json, read_json_lines
 
 SCHEMA = 1
-
-
-@attrs.frozen
-class _Corpus:
-    name: str = "?"
-    digest: str = ""
 
 
 @attrs.frozen
@@ -86,7 +81,7 @@ class _Record:
     overrides: dict[str, Any] | None = None
     variant: _Variant | None = None
     recipe: _Recipe | None = None
-    corpus: _Corpus | None = None
+    corpus: TrainedOn | None = None
     windows: _Windows | None = None
     best: _Best | None = None
     machine: _Machine | None = None

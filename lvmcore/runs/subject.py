@@ -118,6 +118,20 @@ class Subject:
             fix=fix,
         )
 
+    def require_width(self, model: LatentVectorModel, corpus: Corpus) -> None:
+        """See that a corpus holds vectors as its model reads them.
+
+        Raises:
+            LvmError: they are of another width.
+        """
+        if model.shape.dim != corpus.dim:
+            raise LvmError(
+                f"the model reads vectors of width {model.shape.dim}, the corpus holds width {corpus.dim}",
+                where=f"{self.file or self.name}, {corpus.where}",
+                expected="a corpus made with the same encoder",
+                fix="--data, another corpus",
+            )
+
     def require_savable(self, partial: bool) -> None:
         """See that the figures may stand in the run's folder.
 
@@ -148,13 +162,7 @@ class Subject:
         if self.model is None and self.file is None:
             return yardstick(self.name, corpus, registry), 5
         model = self.model or load_model(self.weights(), registry)[0]
-        if model.shape.dim != corpus.dim:
-            raise LvmError(
-                f"the model reads vectors of width {model.shape.dim}, the corpus holds width {corpus.dim}",
-                where=f"{self.file or self.name}, {corpus.where}",
-                expected="a corpus made with the same encoder",
-                fix="--data, another corpus",
-            )
+        self.require_width(model, corpus)
         precision = resolve(precision, corpus.device.type)
         return predictor_of_model(self.name, model.eval().to(corpus.device), precision), model.shape.context
 

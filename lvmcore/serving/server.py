@@ -14,7 +14,7 @@ import uvicorn
 from lvmcore.checkpoint import load_model
 from lvmcore.data.corpus import Corpus
 from lvmcore.device import resolve
-from lvmcore.errors import LvmError, MachineError
+from lvmcore.errors import MachineError
 from lvmcore.registry import Registry
 from lvmcore.runs.run import Run
 from lvmcore.runs.serving import deployed
@@ -80,15 +80,9 @@ def served(subject: Subject, registry: Registry, corpus: Corpus | None, precisio
     Raises:
         LvmError: what is meant is no model, or does not fit the corpus.
     """
-    file = subject.weights()
-    model, header = load_model(file, registry)
-    if corpus is not None and corpus.dim != model.shape.dim:
-        raise LvmError(
-            f"the model reads vectors of width {model.shape.dim}, the corpus holds width {corpus.dim}",
-            where=f"{file}, {corpus.where}",
-            expected="a corpus made with the same encoder",
-            fix="--data, another corpus",
-        )
+    model, header = load_model(subject.weights(), registry)
+    if corpus is not None:
+        subject.require_width(model, corpus)
     precision = resolve(precision, device)
     about = {**header, "parameters": model.parameter_count, "precision": precision, **_figures(subject.run)}
     return Served(subject.name, model.eval().to(device), precision, about, corpus)

@@ -32,6 +32,11 @@ class Series:
         if len(self._new) == _PACKED:
             self._packed, self._new = [*self._packed, torch.stack(self._new).cpu()], []
 
+    def last(self, count: int) -> Tensor:
+        """Those of the last so many steps, fewer than are packed at a time."""
+        parts = [*self._packed[-1:], *([torch.stack(self._new).cpu()] if self._new else [])]
+        return torch.cat(parts)[-count:]
+
     def all(self) -> Tensor:
         """(steps,)"""
         return torch.cat([*self._packed, *([torch.stack(self._new).cpu()] if self._new else [])])
@@ -69,9 +74,9 @@ class EpochRecord:
         self.steps += 1
         self._windows += windows
 
-    def sound(self) -> bool:
-        """Whether every step so far could be taken; waits for the device."""
-        return bool(self._norms.all().isfinite().all())
+    def sound(self, steps: int) -> bool:
+        """Whether the last so many steps could all be taken; waits for the device."""
+        return bool(self._norms.last(steps).isfinite().all())
 
     def gradients(self, norms: dict[str, float]) -> None:
         """L2 norm of each weighted term's gradient at one step."""

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
 from types import MappingProxyType
+from typing import Any
 
 import attrs
 import torch
@@ -142,6 +144,19 @@ def descend(values: dict[str, Value], module: nn.Module, optimizer: Optimizer, c
 def waits_for_none(optimizer: Optimizer, device: torch.device) -> bool:
     """Whether an optimizer leaves a step out by itself, where that is worth it: on a device beside the processor."""
     return device.type != "cpu" and getattr(optimizer, "_step_supports_amp_scaling", False)
+
+
+def tried(optimizer: Any) -> tuple[Optimizer, nn.Parameter]:
+    """A component's optimizer and the small weight that it has taken one step on: what it keeps is there then.
+
+    One that wants other weights is as it was before its first step.
+    """
+    weight = nn.Parameter(torch.zeros(4, 6))
+    trial = optimizer.build([weight], 1e-3, 0.0)
+    weight.grad = torch.zeros_like(weight)
+    with suppress(Exception):
+        trial.step()
+    return trial, weight
 
 
 def gradient_norms(values: dict[str, Value], module: nn.Module) -> dict[str, float]:

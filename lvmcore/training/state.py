@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
 from copy import deepcopy
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
@@ -16,6 +15,7 @@ from lvmcore.device import random_state
 from lvmcore.errors import LvmError
 from lvmcore.model import Recipe
 from lvmcore.training.epoch import EpochRecord
+from lvmcore.training.objective import tried
 from lvmcore.training.stages import PreparedStage
 from lvmcore.trees import pack, read_tree, write_tree
 
@@ -206,11 +206,7 @@ def require_resumable(named: str, optimizer: Any, model: nn.Module, stages: Sequ
     Raises:
         LvmError: what a component remembers can't be, naming the component and what in its state is at fault.
     """
-    weight = nn.Parameter(torch.zeros(4, 6))
-    trial = optimizer.build([weight], 1e-3, 0.0)
-    weight.grad = torch.zeros_like(weight)
-    with suppress(Exception):  # one that wants other weights is looked at as it is before its first step
-        trial.step()
+    trial, _ = tried(optimizer)
     _require_savable(f"optimizer '{named}'", trial.state_dict())
     _require_savable("the model", tensors_of(model))
     for prepared in stages:

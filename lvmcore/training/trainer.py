@@ -199,8 +199,8 @@ class Trainer:
             heed()
             values, norm, taken = self._step(batch, record if number in probes else None)
             record.step(values, norm, len(batch.targets))
-            if self.corpus.device.type != "cpu" and (record.steps % LOOK == 0 or record.steps == steps):
-                taken = record.sound()
+            if taken and self.corpus.device.type != "cpu" and (record.steps % LOOK == 0 or record.steps == steps):
+                taken = record.sound(LOOK)
             self.course.step(taken)
             if not taken:
                 record.fault = self._fault(batch, values, record)

@@ -73,10 +73,9 @@ class Retrieve(Retrieval):
             own = (chunk.prediction * batch.target).sum(-1) / (
                 (chunk.prediction.norm(dim=-1) + EPSILON) * (batch.target.norm(dim=-1) + EPSILON)
             )
-            article_of = corpus.article_of[batch.targets]
-            for article in article_of.unique().tolist():
+            for article in batch.article_numbers.unique().tolist():
                 start, end = corpus.starts[article : article + 2].tolist()
-                windows = (article_of == article).nonzero().squeeze(1)
+                windows = (batch.article_numbers == article).nonzero().squeeze(1)
                 if end - start >= LEAST:
                     there = windows.to(corpus.device)
                     rows, predictions = corpus.rows(torch.arange(start, end)), chunk.prediction[there]

@@ -13,6 +13,7 @@ from lvmcore.data.forms.archive import ARCHIVE, Archive
 from lvmcore.data.forms.found import Found, Reading, reading_of
 from lvmcore.data.forms.outline import Writing
 from lvmcore.errors import LvmError, nearest
+from lvmcore.files import require_absent
 
 BESIDE = {".npy", ".faiss", ".index"}
 """What holds vectors and nothing else: a file of lines says what they are of."""
@@ -127,8 +128,7 @@ def write(corpus: Corpus, file: Path, form: str | None, writing: Writing, *, for
     if file.suffix.lower() != suffix:
         raise LvmError(f"a file of form '{form}' ends in {suffix}", where=str(file), fix=f"-o {file.stem}{suffix}")
     for target in (file, file.with_suffix(".jsonl")) if form == "lines" else (file,):
-        if target.exists() and not force:
-            raise LvmError("the file exists already", where=str(target), fix="--force, or another -o")
+        require_absent(target, force)
     if writing.context < 1:
         raise LvmError(f"{writing.context} rows of context are none", expected="1 or more")
     return import_module(f"lvmcore.data.forms.{module}").write(corpus, file, writing)

@@ -14,7 +14,7 @@ from lvmcore.data.corpus import OF_ENCODER, OF_TEXT, Corpus, CorpusInfo
 from lvmcore.data.store.joined import Joined, JoinedTexts
 from lvmcore.data.store.texts import Texts
 from lvmcore.errors import LvmError
-from lvmcore.files import to_json, write_whole
+from lvmcore.files import require_absent, to_json, write_whole
 from lvmcore.plain import clean_title
 from lvmcore.records import checked, read_json
 
@@ -141,8 +141,7 @@ def save_manifest(path: Path, files: Sequence[Path], *, force: bool = False) -> 
     """
     if not files or path.suffix != ".json":
         raise LvmError("a manifest is a .json file that names shards", where=str(path), expected="NAME.json, and files")
-    if path.exists() and not force:
-        raise LvmError("the file exists already", where=str(path), fix="--force, or another -o")
+    require_absent(path, force)
     parts = [Corpus.open(file) for file in files]
     whole = Shards(path.stem, parts, str(path))
     shards = []

@@ -43,14 +43,13 @@ class Retrieval:
             A prediction that is no direction finds nothing: its target stands last.
             """
             batch, starts = chunk.batch, chunk.batch.corpus.starts
-            own_article = batch.corpus.article_of[batch.targets]
-            articles = own_article.unique()
+            articles = batch.article_numbers.unique()
             rows = torch.cat([torch.arange(*starts[article : article + 2].tolist()) for article in articles.tolist()])
             alike = chunk.keys.alike(rows)
             targets = torch.searchsorted(rows, batch.targets)[:, None]  # (B, 1), places among rows
             copies = alike == alike[targets]
             # (B, R): a window's candidates are rows of its own article
-            inside = batch.corpus.article_of[rows] == own_article[:, None]
+            inside = batch.corpus.article_of[rows] == batch.article_numbers[:, None]
             similarities = _similarities(chunk.prediction, batch.corpus, alike)
             copies, inside, targets = (held.to(similarities.device) for held in (copies, inside, targets))
             own = similarities.gather(1, targets)
