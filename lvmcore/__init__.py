@@ -13,8 +13,9 @@ if TYPE_CHECKING:
     from lvmcore import device
     from lvmcore.components import component, option
     from lvmcore.data.corpus import Corpus, CorpusInfo
-    from lvmcore.data.indices import Chosen, Indices, shuffled
+    from lvmcore.data.indices import Chosen, Indices, Ranges, shuffled
     from lvmcore.data.keys import content_keys, mix
+    from lvmcore.data.least_squares import fit_scalars
     from lvmcore.data.sources.decode import is_encoding
     from lvmcore.data.sources.text import Article, EncoderFacts, Encoding, Source, Tokenizer
     from lvmcore.data.store.texts import Texts
@@ -58,6 +59,8 @@ _HOMES = {
     "Indices": "data.indices",
     "shuffled": "data.indices",
     "Chosen": "data.indices",
+    "Ranges": "data.indices",
+    "fit_scalars": "data.least_squares",
     "save_corpus": "data.store.writing",
     "Texts": "data.store.texts",
     "Source": "data.sources.text",
@@ -113,6 +116,8 @@ __all__ = [  # noqa: RUF022 – in the order of _HOMES
     "Indices",
     "shuffled",
     "Chosen",
+    "Ranges",
+    "fit_scalars",
     "save_corpus",
     "Texts",
     "Source",

@@ -105,7 +105,9 @@ def lvm_architectures() -> Components:  # pyright: ignore[reportReturnType]
 
     The module maps (B, C, D_in) to the raw prediction (B, D). In an expression the first term is the base, and each
     later one wraps it. `--size toy` takes the small preset of a component, and options that are written out still hold.
-    D and C come from the corpus and the variant, never from an option.
+    D and C come from the corpus and the variant, never from an option. Where it, or a part of it, has a method
+    `fit(windows: Windows)`, this is called with the training windows once, before the first step; what it keeps of
+    them is to be a parameter or a buffer.
     """
 
 

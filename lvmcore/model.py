@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from lvmcore.components import explicit
+from lvmcore.data.windows import Windows
 from lvmcore.device import autocast, double, forked
 from lvmcore.errors import LvmError
 from lvmcore.expression import Expression, Term, parse
@@ -293,6 +294,16 @@ def build_model(
     plugins = tuple({"dist": d, "plugin": p, "version": v} for (d, p), v in sorted(owners.items()))
     recipe = Recipe(str(Expression(tuple(arch_terms))), str(Expression(tuple(input_terms))), dim, context, plugins)
     return LatentVectorModel(items, module, shape, recipe)
+
+
+def fit(model: nn.Module, windows: Windows) -> None:
+    """Let every part of a new model that has a method `fit` see the training windows, before the first step.
+
+    What it keeps of them it puts into its parameters and buffers: a model that is loaded, or goes on, has seen them.
+    """
+    for part in model.modules():
+        if callable(see := getattr(part, "fit", None)):
+            see(windows)
 
 
 def rebuilt(

@@ -216,7 +216,7 @@ class Lab:
             tags: words to find it by.
             listeners: objects with `@hookimpl` methods, which hear of this run as a plugin would.
             settings: whatever a variant says: arch, loss, inputs, sampler, schedule, optimizer, data, context,
-                epochs, batch_size, lr, weight_decay, clip, patience, best, gates.
+                epochs, batch_size, lr, weight_decay, clip, ema, patience, best, gates.
 
         Raises:
             LvmError: a mistake in what was asked for; nothing is left behind. Later ones leave a run with its status.

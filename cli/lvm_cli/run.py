@@ -46,6 +46,7 @@ from lvmcore.toolkit import Lab
 @click.option("--lr", type=float, help="Learning rate.")
 @click.option("--weight-decay", type=float, help="Weight decay of the optimizer.")
 @click.option("--clip", type=float, help="The gradient's norm is clipped at this.")
+@click.option("--ema", type=float, help="Keep an average of the weights with this decay, such as 0.99.")
 @click.option("--patience", type=click.IntRange(min=1), help="End after so many epochs without a better one.")
 @click.option("--context", type=click.IntRange(min=1), help="Rows of context that the model reads.")
 @click.option(

@@ -132,3 +132,15 @@ class Batch:
         rows = starts[:, None] + drawn + (self.length + 1) * (drawn >= before[:, None])
         there = (others > 0)[:, None].expand(-1, count)
         return self.corpus.rows(torch.where(there, rows, self.targets[:, None])), self._there(there)
+
+    def candidates(self) -> tuple[Tensor, Tensor]:
+        """All rows of the articles that the windows lie in (N, D), each once, in the order of the corpus.
+
+        And which of them are others to each window: in its own article, outside of the window (B, N) bool.
+        """
+        numbers = self.article_numbers.unique()
+        begins, counts = self.corpus.starts[numbers], self.corpus.starts[numbers + 1] - self.corpus.starts[numbers]
+        rows = Ranges(begins, counts)[:]
+        there, last = self._there(rows), self._there(self.targets)[:, None]
+        own = self._there(numbers.repeat_interleave(counts)) == self.articles[:, None]  # (B, N)
+        return self.corpus.rows(rows), own & ((there < last - self.length) | (there > last))

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Literal
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from lvmcore.data.corpus import Corpus
@@ -56,6 +58,15 @@ def predictor_of_model(name: str, model: torch.nn.Module, precision: str = "fp32
             return model(context)
 
     return Predictor(name, predict)
+
+
+def ensemble(name: str, members: Sequence[Predictor]) -> Predictor:
+    """The mean of what several predict, each at unit length."""
+
+    def predict(context: Tensor, target: Tensor) -> Tensor:
+        return torch.stack([F.normalize(one.predict(context, target).float(), dim=-1) for one in members]).mean(0)
+
+    return Predictor(name, predict, sees_target=any(one.sees_target for one in members))
 
 
 def term_of(found: Registered) -> Term:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
@@ -34,6 +34,8 @@ class Subject:
     model: LatentVectorModel | None = None
     record: dict[str, Any] = attrs.field(factory=dict)
     """What the run, or the header of the file, says of it."""
+    members: tuple[Subject, ...] = ()
+    """Those whose predictions are averaged, of an ensemble."""
 
     @classmethod
     def of(cls, what: str | Path | Run | LatentVectorModel, folder: Path, registry: Registry, tell: Tell) -> Self:
@@ -48,6 +50,8 @@ class Subject:
             return cls("model", model=what)
         if isinstance(what, str) and _is_predictor(what, registry):
             return cls(what)
+        if isinstance(what, str) and "+" in what and not _is_called(what, folder):
+            return cls.together([cls.of(part.strip(), folder, registry, tell) for part in what.split("+")])
         path = _exported(Path(what))
         if path.suffix == ".safetensors":
             if run := _run_of(path):
@@ -55,6 +59,18 @@ class Subject:
             header, about, _ = read_model_header(path)
             return cls(header.run or path.stem, file=path, record=about)
         return cls.of(_run(str(what), folder, registry, tell), folder, registry, tell)
+
+    @classmethod
+    def together(cls, members: Sequence[Subject]) -> Self:
+        """The ensemble of several; what is known of the first holds for all, but for the corpus."""
+        corpora = [one.record.get("corpus") or {} for one in members if one.record]
+        several = {
+            "name": ", ".join(dict.fromkeys(str(one.get("name", "another corpus")) for one in corpora)),
+            "digest": "+".join(dict.fromkeys(str(one.get("digest", "")) for one in corpora)),
+        }
+        known = next((one.record for one in members if one.record), {})
+        name = "+".join(one.name for one in members)
+        return cls(name, record={**known, "corpus": several} if known else {}, members=tuple(members))
 
     @property
     def data(self) -> str | None:
@@ -88,7 +104,8 @@ class Subject:
             LvmError: it has none.
         """
         if self.file is None:
-            said = f"'{self.name}' is a predictor and has no weights"
+            what = "an ensemble and has several" if self.members else "a predictor and has no"
+            said = f"'{self.name}' is {what} weights"
             raise LvmError(said, expected="a run, or a file of weights", fix="lvm runs")
         return _weights(self.file, self.run)
 
@@ -99,6 +116,10 @@ class Subject:
             LvmError: it isn't; a relative path was one from where the training was started. Of what a file of weights
                 names, which may be anybody's, nothing is opened but a corpus by its bare name.
         """
+        for one in self.members:
+            one.require_data(registry)
+        if self.members:
+            return
         data, fix = self.data or "", "--data FILE"
         if data and self.run is None and data not in {found.name for found in registry.all("corpus")}:
             raise LvmError(
@@ -157,8 +178,15 @@ class Subject:
         """
         from lvmcore.checkpoint import load_model
         from lvmcore.device import resolve
-        from lvmcore.evaluation.predictors import predictor_of_model, yardstick
+        from lvmcore.evaluation.predictors import ensemble, predictor_of_model, yardstick
 
+        if self.members:
+            found = [one.predictor(corpus, registry, precision) for one in self.members]
+            lengths = {length for _, length in found}
+            if len(lengths) > 1:
+                said = f"contexts of {' and '.join(map(str, sorted(lengths)))} rows can't be averaged over"
+                raise LvmError(said, where=self.name, expected="models that read the same rows")
+            return ensemble(self.name, [one for one, _ in found]), lengths.pop()
         if self.model is None and self.file is None:
             return yardstick(self.name, corpus, registry), 5
         model = self.model or load_model(self.weights(), registry)[0]
@@ -213,6 +241,17 @@ def _run(what: str, folder: Path, registry: Registry, tell: Tell) -> Run:
             said = f"there is no run or predictor '{what}'; did you mean '{guess}'?"
             raise LvmError(said, where=problem.where, fix="lvm runs, or lvm list predictors") from None
         raise
+
+
+def _is_called(what: str, folder: Path) -> bool:
+    """Whether a path, or a run, is called so."""
+    if Path(what).exists():
+        return True
+    try:
+        find_run(what, folder)
+    except LvmError:
+        return False
+    return True
 
 
 def _is_predictor(what: str, registry: Registry) -> bool:

@@ -139,20 +139,19 @@ class Best:
         Args:
             record: of the epoch that they are of.
         """
-        self._file = model_bytes(
-            trainer.model,
-            {
-                "run": self.run.path.name,
-                "variant": trainer.variant.name,
-                "corpus": trainer.corpus.facts,
-                "data": trainer.variant.data,
-                "best": self.fact,
-                "val_cos": record["val_cos"],
-                "parameters": trainer.model.parameter_count,
-                "precision": trainer.conditions.precision,
-                "versions": self.run.record["versions"],
-            },
-        )
+        about = {
+            "run": self.run.path.name,
+            "variant": trainer.variant.name,
+            "corpus": trainer.corpus.facts,
+            "data": trainer.variant.data,
+            "best": self.fact,
+            "val_cos": record["val_cos"],
+            "parameters": trainer.model.parameter_count,
+            "precision": trainer.conditions.precision,
+            "versions": self.run.record["versions"],
+        }
+        with trainer.average.within(trainer.model):
+            self._file = model_bytes(trainer.model, about)
 
     @property
     def fact(self) -> dict[str, Any]:

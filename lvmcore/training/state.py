@@ -59,6 +59,8 @@ class TrainerState:
     """Spent on the run so far."""
     verdict: tuple[str, str] | None
     """Status and reason, where the training ended before its last epoch."""
+    average: list[torch.Tensor] = attrs.field(factory=list)
+    """The averaged weights, where the variant has such; not there in files of 0.1."""
 
     @property
     def step(self) -> int:
@@ -86,6 +88,7 @@ class TrainerState:
             remedy=trainer.remedy.state_dict(),
             seconds=trainer.run.seconds,
             verdict=trainer.verdict,
+            average=trainer.average.held,
         )
 
     def restore(self, trainer: Trainer) -> None:
@@ -97,6 +100,7 @@ class TrainerState:
         trainer.enter(self.stage)
         self._require_recipe(trainer.model.recipe)
         put_tensors(trainer.model, self.model)
+        trainer.average.held = self.average
         trainer.course.load_state_dict(self.course)
         trainer.optimizer.load_state_dict(self.optimizer)
         for prepared, losses, sampler in zip(trainer.stages, self.losses, self.samplers, strict=True):
@@ -143,7 +147,9 @@ class TrainerState:
             LvmError: there is none, or it is damaged.
         """
         held = read_tree(path, KIND)
-        if set(held) != {field.name for field in attrs.fields(TrainerState)}:
+        fields = attrs.fields(TrainerState)
+        needed = {one.name for one in fields if one.default is attrs.NOTHING}
+        if not needed <= set(held) <= {one.name for one in fields}:
             raise LvmError("the state of the run is that of another lvm", where=str(path))
         return cls(**held)
 

@@ -55,6 +55,10 @@ class Step:
         """Random rows of each window's article outside of it (B, K, D) and where there are any (B, K)."""
         return self.batch.article_rows(count)
 
+    def candidates(self) -> tuple[Tensor, Tensor]:
+        """All rows of the batch's articles (N, D), and which lie in each window's own, outside of the window (B, N)."""
+        return self.batch.candidates()
+
     def predict(self, context: Tensor) -> Tensor:
         """The model's raw prediction (B, D) for other contexts (B, C, D), with gradient."""
         return self.model(context)

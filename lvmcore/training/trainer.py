@@ -21,11 +21,12 @@ from lvmcore.evaluation.checks import best_by, watched
 from lvmcore.evaluation.measurement import validate
 from lvmcore.expression import parse_one
 from lvmcore.listeners import Listeners
-from lvmcore.model import LatentVectorModel, build_model, rebuilt, restore
+from lvmcore.model import LatentVectorModel, build_model, fit, rebuilt, restore
 from lvmcore.registry import Registry
 from lvmcore.runs.run import Run
 from lvmcore.stopping import heed
 from lvmcore.training.ahead import ahead
+from lvmcore.training.average import Average
 from lvmcore.training.collapse import CollapseWatch, Remedy
 from lvmcore.training.epoch import EpochRecord
 from lvmcore.training.objective import Value, descend, gradient_norms
@@ -99,11 +100,12 @@ class Trainer:
             torch.manual_seed(conditions.seed)
             self.model = build_model(*self.recipe, corpus.dim, variant.context, registry, conditions.size)
             self.random = random_state(corpus.device)
-        self.model.to(corpus.device)
+            fit(self.model.to(corpus.device), self.train_windows)
         for prepared in self.stages[1:]:
             self._rebuilt(prepared.stage)
         optimizer = registry.make("optimizer", parse_one(variant.optimizer))
         self.optimizer: Optimizer = optimizer.build(self.model.parameters(), variant.lr, variant.weight_decay)
+        self.average = Average(variant.ema)
         self.course = Course(self.optimizer, self.stages)
         self.epoch = 0
         self.record: EpochRecord | None = None
@@ -205,6 +207,7 @@ class Trainer:
             if not taken:
                 record.fault = self._fault(batch, values, record)
                 break
+            self.average.step(self.model)
             terms = {label: value.weighted.detach() for label, value in values.items()}
             self.tell("lvm_step_finished", run=self.run, step=number + 1, terms=terms)
             if self.saving.due() and number + 1 < steps:  # else the epoch's end is near
@@ -213,7 +216,8 @@ class Trainer:
                     record.event(said)
                 began = time.perf_counter() - record.seconds
         record.seconds = time.perf_counter() - began
-        validation = validate(self._predict, self.val_windows, self.watched)
+        with self.average.within(self.model):
+            validation = validate(self._predict, self.val_windows, self.watched)
         if said := self.course.end_epoch(validation["val_loss"]):
             record.event(said)
         return record.document(validation, time.perf_counter() - began)
@@ -284,6 +288,7 @@ class Trainer:
         self.optimizer.state.clear()
         if best := self._best_model():
             restore(self.model, best)
+            self.average.forget()
             kept = TrainerState.load(self.run.best_state_file) if self.run.best_state_file.is_file() else None
             if kept and kept.epoch == self.best.epoch:  # the disk may not have taken it
                 kept.restore_moments(self)

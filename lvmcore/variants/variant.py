@@ -85,6 +85,8 @@ class Variant:
     lr: float = attrs.field(validator=[gt(0), lt(math.inf)])
     weight_decay: float = attrs.field(validator=ge(0))
     clip: float = attrs.field(validator=gt(0))
+    ema: float = attrs.field(default=0.0, validator=[ge(0), lt(1)])
+    """Decay of the average of the weights over the steps, which is then what is validated and kept; 0: none."""
     best: str
     patience: int | None = attrs.field(default=None, validator=optional([ge(1), le(EPOCHS)]))  # pyright: ignore
     """Epochs without a better one after which the run ends; None: it goes to its end."""

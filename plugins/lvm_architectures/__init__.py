@@ -11,6 +11,7 @@ def lvm_architectures():
         ("lstm", "lvm_architectures.lstm:Lstm"),
         ("gru", "lvm_architectures.gru:Gru"),
         ("mixture", "lvm_architectures.mixture:Mixture"),
+        ("filter-residual", "lvm_architectures.filter_residual:FilterResidual"),
         ("residual", "lvm_architectures.residual:Residual"),
         ("anchored", "lvm_architectures.anchored:Anchored"),
     ]

@@ -7,6 +7,7 @@ from lvmcore import hookimpl
 def lvm_losses():
     return [
         ("mse", "lvm_losses.mse:Mse"),
+        ("cos", "lvm_losses.cosine:Cos"),
         ("dir", "lvm_losses.directional:Directional"),
         ("smooth-dir", "lvm_losses.smooth_directional:SmoothDirectional"),
         ("micro-dir", "lvm_losses.micro_directional:MicroDirectional"),
@@ -15,6 +16,7 @@ def lvm_losses():
         ("roll", "lvm_losses.rollout:Rollout"),
         ("nce", "lvm_losses.contrastive:InfoNce"),
         ("listwise", "lvm_losses.listwise:Listwise"),
+        ("rank", "lvm_losses.rank:Rank"),
         ("moment", "lvm_losses.moments:Moment"),
         ("variance", "lvm_losses.moments:Variance"),
         ("floor", "lvm_losses.floor:Floor"),

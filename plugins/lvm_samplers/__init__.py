@@ -7,6 +7,7 @@ from lvmcore import hookimpl
 def lvm_samplers():
     return [
         ("full", "lvm_samplers.full:Full"),
+        ("articles", "lvm_samplers.articles:Articles"),
         ("forward", "lvm_samplers.forward:Forward"),
         ("advantage", "lvm_samplers.advantage:Advantage"),
         ("weighted", "lvm_samplers.weighted:Weighted"),

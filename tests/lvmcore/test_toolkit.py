@@ -97,6 +97,30 @@ def test_anything_can_be_evaluated(lab: Lab, small: Path, tmp_path: Path) -> Non
     assert 0 < widths[0] < widths[1]
 
 
+def test_an_ensemble_predicts_the_mean_of_its_members(lab: Lab, small: Path) -> None:
+    runs = [lab.train(data=str(small), seed=seed, evaluate=False, name=f"s{seed}", **TOY) for seed in range(2)]
+    found = lab.evaluate("s0+s1", splits=["val"])
+    models = [lab.load(run) for run in runs]
+    windows = lab.corpus(str(small)).windows("val", 5)
+    batch = windows.take(torch.arange(len(windows)))
+    mean = torch.stack([model.predict(batch.context) for model in models]).mean(0)
+    expected = float(torch.nn.functional.cosine_similarity(mean, batch.target, dim=-1).double().mean())
+    assert found["val"]["cosine"].value == pytest.approx(expected, abs=1e-6)
+    alone = lab.evaluate("s0", splits=["val"])["val"]["cosine"]
+    assert lab.evaluate("s0 + s0", splits=["val"])["val"]["cosine"].value == pytest.approx(alone.value, abs=1e-6)
+    assert found.document["model"] == "+".join(run.path.name for run in runs)
+    lab.evaluate("s0+copy-last", splits=["val"])
+    with pytest.raises(LvmError, match="there is no run 's7'"):
+        lab.evaluate("s0+s7")
+    with pytest.raises(LvmError, match="is no run"):
+        lab.evaluate("s0+s1", save=True)
+    lab.train(data=str(small), context=3, evaluate=False, name="short", **TOY)
+    with pytest.raises(LvmError, match="contexts of 3 and 5 rows"):
+        lab.evaluate("s0+short")
+    lab.train(data=str(small), evaluate=False, name="a+b", **TOY)  # a run that is called so is meant
+    assert lab.evaluate("a+b", splits=["val"]).document["model"] == lab.run("a+b").path.name
+
+
 def test_a_context_of_another_length_is_the_variants(lab: Lab, small: Path) -> None:
     run = lab.train(data=str(small), context=3, **TOY)
     assert run.record["recipe"]["context"] == 3

@@ -191,3 +191,20 @@ def plain_norm(step: Step) -> float:
 def plain_orth(step: Step, row: int = -2) -> float:
     terms = [cos(p, c[row]) ** 2 for p, _, c in lists(step)]
     return sum(terms) / len(terms)
+
+
+def plain_cos(step: Step) -> float:
+    terms = [1 - cos(p, t) for p, t, _ in lists(step)]
+    return sum(terms) / len(terms)
+
+
+def plain_rank(step: Step, k: int = 5, tau: float = 0.1) -> float:
+    """By looking through the window's own article, row after row."""
+    corpus, terms = step.batch.corpus, []
+    for target, (p, t, c) in zip(step.batch.targets.tolist(), lists(step), strict=True):
+        article = int(corpus.article_of[target])
+        begin, end = corpus.starts[article : article + 2].tolist()
+        others = [row for row in range(begin, end) if not target - len(c) <= row <= target]
+        scores = sorted((cos(p, corpus.rows(torch.tensor([row]))[0].tolist()) for row in others), reverse=True)
+        terms.append(1 / (1 + math.exp((cos(p, t) - scores[k - 1]) / tau)) if len(scores) >= k else 0.0)
+    return sum(terms) / len(terms)

@@ -10,6 +10,7 @@ import torch
 from plain_losses import (
     plain_ac,
     plain_adaptive,
+    plain_cos,
     plain_dir,
     plain_floor,
     plain_future,
@@ -20,6 +21,7 @@ from plain_losses import (
     plain_nce,
     plain_norm,
     plain_orth,
+    plain_rank,
     plain_roll_flat,
     plain_roll_future,
     plain_smooth,
@@ -66,6 +68,10 @@ def built(text: str, registry: Registry) -> Callable[[Step], Tensor]:
         ("floor", plain_floor),
         ("floor,tau=0.9", lambda step: plain_floor(step, 0.9)),
         ("norm", plain_norm),
+        ("cos", plain_cos),
+        ("rank", plain_rank),
+        ("rank,k=1", lambda step: plain_rank(step, 1)),
+        ("rank,k=2,tau=0.5", lambda step: plain_rank(step, 2, 0.5)),
         ("orth", plain_orth),
         ("orth,against=last", lambda step: plain_orth(step, -1)),
     ],
@@ -116,6 +122,7 @@ def test_every_loss_has_the_gradient_of_finite_differences(registry: Registry) -
         "nce,negatives=batch/context/article",
         "nce,negatives=article",
         "floor,tau=0.9",
+        "rank,k=2",
     )
     for text in (*(found.name for found in registry.all("loss")), *others):
         loss, step = built(text, registry), articles_step()
@@ -127,7 +134,7 @@ def test_every_loss_has_the_gradient_of_finite_differences(registry: Registry) -
 
         assert torch.autograd.gradcheck(as_function, (inputs,), fast_mode=True), text
         seen += 1
-    assert seen >= 14 + 8
+    assert seen >= 16 + 9
 
 
 @pytest.mark.parametrize("edge", ["zero", "equal", "bf16", "large"])

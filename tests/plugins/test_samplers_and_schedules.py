@@ -26,6 +26,19 @@ def test_full_gives_every_window_once(corpus: Corpus, registry: Registry) -> Non
     assert found != sorted(found)
 
 
+def test_articles_gives_every_window_once_and_those_of_an_article_in_a_row(corpus: Corpus, registry: Registry) -> None:
+    windows = corpus.windows("train")
+    found = order("articles", corpus, registry)
+    assert sorted(found) == list(range(len(windows)))
+    articles = windows.articles[found].tolist()
+    changes = [one for one, before in zip(articles, [None, *articles], strict=False) if one != before]
+    assert len(changes) == len(set(articles)) > 3
+    assert changes != sorted(changes)
+    pairs = zip(found, found[1:], articles, articles[1:], strict=False)
+    assert all(later == one + 1 for one, later, here, there in pairs if here == there)
+    assert order("articles", corpus, registry, seed=1) != found
+
+
 def test_forward_keeps_the_windows_whose_target_is_least_like_the_last_row(corpus: Corpus, registry: Registry) -> None:
     windows = corpus.windows("train")
     distinct = []

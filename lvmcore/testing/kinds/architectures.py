@@ -15,9 +15,9 @@ from torch import Tensor, nn
 from lvmcore.checkpoint import load_model, save_model
 from lvmcore.components import make
 from lvmcore.expression import Term
-from lvmcore.model import LatentVectorModel, Shape, build_model
+from lvmcore.model import LatentVectorModel, Shape, build_model, fit
 from lvmcore.registry import Registry
-from lvmcore.testing.material import BATCH, CONTEXT, DIM, contexts, odd_contexts, rows
+from lvmcore.testing.material import BATCH, CONTEXT, DIM, contexts, corpus, odd_contexts, rows
 from lvmcore.testing.promises import Broken, Subject, expect, promise, wraps
 from lvmcore.training.state import put_tensors, tensors_of
 from lvmcore.trees import pack, unpack
@@ -149,6 +149,22 @@ def its_memory_can_be_restored(subject: Subject) -> None:
         for seed in range(3):
             worn(contexts(seed=seed))
         expect_alike(worn, fresh, lambda module: module(contexts()), text)
+
+
+@promise("architecture")
+def what_it_takes_from_the_training_windows_is_kept(subject: Subject) -> None:
+    """Where it has a method `fit(windows)`, all that this learns is in its parameters and buffers, twice the same."""
+    windows = corpus().windows("train", CONTEXT)
+    for text, made in subject.settings():
+        for shape in (NARROW, WIDENED):
+            once, twice, fresh = (built(subject, made, shape).eval() for _ in range(3))
+            fit(once, windows)
+            for _ in range(2):
+                fit(twice, windows)
+            context = contexts(channels=shape.channels)
+            with torch.no_grad():
+                expect(torch.equal(once(context), twice(context)), f"fit once more it predicts something else{text}")
+            expect_alike(once, fresh, lambda module, context=context: module(context), text)
 
 
 def expect_alike(worn: nn.Module, fresh: nn.Module, use: Callable[[nn.Module], Tensor], text: str) -> None:

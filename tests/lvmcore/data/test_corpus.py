@@ -98,6 +98,20 @@ def test_rows_of_the_article_are_all_its_rows_outside_of_the_window_and_no_other
         assert set(found.tolist()) == (expected or {target})
 
 
+def test_candidates_are_all_rows_of_the_articles_of_a_batch_but_those_of_the_window() -> None:
+    corpus = in_memory([9, 6, 7, 20], [0, 0, 0, 0])
+    windows = corpus.windows("train")
+    unit = corpus.vectors / corpus.vectors.norm(dim=1, keepdim=True)
+    chosen = torch.tensor([len(windows) - 1, 0, 4, 4, len(windows) - 15])  # of three articles, in no order
+    rows, others = windows.take(chosen).candidates()
+    held = [*range(15), *range(22, 42)]
+    torch.testing.assert_close(rows, unit[held])
+    for i, target in enumerate(windows.targets[chosen].tolist()):
+        start, end = corpus.starts[int(corpus.article_of[target]) :][:2].tolist()
+        expected = [start <= row < end and not target - 5 <= row <= target for row in held]
+        assert others[i].tolist() == expected
+
+
 def test_rows_of_the_article_are_drawn_by_the_seed() -> None:
     windows = in_memory([30, 30], [0, 0]).windows("train")
     drawn = []
