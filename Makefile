@@ -17,8 +17,9 @@ demo: $(VENV)/installed
 	$(BIN)/lvm run --arch transformer --loss mse+dir:0.002 --epochs 5 --precision auto
 	$(BIN)/lvm compare
 
+# a process a core, each of one thread
 test: $(VENV)/installed
-	$(BIN)/python -m pytest
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses auto --maxprocesses 8 --dist worksteal
 
 lint: $(VENV)/installed
 	$(BIN)/ruff check .

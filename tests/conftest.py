@@ -112,6 +112,13 @@ def small(make_corpus: MakeCorpus) -> Path:
 
 
 @pytest.fixture
+def light_check(monkeypatch: pytest.MonkeyPatch) -> None:
+    """`lvm check` that reads no corpus and evaluates nothing, which takes seconds."""
+    for heavy in ("_corpora", "_evaluator"):
+        monkeypatch.setattr(f"lvmcore.installation.{heavy}", lambda registry: "not looked at")
+
+
+@pytest.fixture
 def lvm(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Lvm:
     """Runs the program in this process, which spares its start, in an empty folder; `status` is asserted."""
     monkeypatch.chdir(tmp_path)

@@ -27,9 +27,14 @@ ACCEPTANCE = "positive_data_acceptance"
 LIMITS = attrs.evolve(QUICK, predictions=64, unread_within=20)
 
 
+def narrow(corpus: Corpus) -> Corpus:
+    """The first four channels of a corpus."""
+    return Corpus(corpus.vectors[:, :4].contiguous(), corpus.starts, corpus.splits, corpus.info, texts=corpus.texts)
+
+
 @pytest.mark.parametrize("forms", ["json", "all"])
 def test_schemathesis_finds_nothing(forms: str, registry: Registry, corpus: Corpus, tmp_path: Path) -> None:
-    served = toy(registry, corpus, corpus.dim)
+    served = toy(registry, narrow(corpus), 4)  # hypothesis draws every number of a context by itself
     described = description("toy", served.model.shape, LIMITS, corpus=True, token=False)
     options = ["--exclude-checks", ACCEPTANCE, "--phases", "fuzzing"]
     if forms == "json":

@@ -7,6 +7,7 @@ import json
 import re
 import select
 import socket
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack
@@ -200,15 +201,21 @@ def test_a_line_of_the_log_holds_nothing_that_acts_on_a_terminal() -> None:
 
 
 def test_a_reader_of_the_log_that_does_not_read_stops_nobody(tmp_path: Path) -> None:
+    written, go = threading.Event(), threading.Event()
+
     class Stuck(io.StringIO):
         def write(self, text: str) -> int:
-            time.sleep(60)
+            written.set()
+            go.wait(60)
             return 0
 
     log = Log(Stuck())
+    log.exchange(Line("-", "GET", "/", 200, 0, 0, 0))
+    assert written.wait(20)  # from here on nothing is read
     began = time.perf_counter()
     for _ in range(WAITING + 50):
         log.exchange(Line("-", "GET", "/", 200, 0, 0, 0))
     log.stop(0.1)
     assert time.perf_counter() - began < 5
     assert log._left_out >= 49
+    go.set()

@@ -67,6 +67,7 @@ def test_a_circle_is_told_of_the_file_that_closes_it_even_where_nothing_is_left_
     )
 
 
+@pytest.mark.usefixtures("light_check")
 def test_a_stage_without_a_name_fails_the_check_of_variants_and_no_other(lvm: Lvm) -> None:
     Path("registry.toml").write_text('[[variants.s.stages]]\nname = "A"\nepochs = 1\n[[variants.s.stages]]\nepochs = 3')
     checks = json.loads(lvm("check", "--json", status=1).stdout)["checks"]

@@ -287,6 +287,7 @@ def test_a_rule_looks_at_value_or_interval(
     assert parse_rule(text).holds(value, low, high) is holds
 
 
+@pytest.mark.usefixtures("light_check")
 def test_a_name_that_is_not_there_is_told_with_the_file_and_the_key(lvm: Lvm, small: Path, tmp_path: Path) -> None:
     (tmp_path / "registry.toml").write_text(
         '[variants.bad]\nloss = "mse+fooo:0.1"\n'
@@ -310,6 +311,7 @@ def test_a_name_that_is_not_there_is_told_with_the_file_and_the_key(lvm: Lvm, sm
         assert f"  - variants.{place}, " in said
 
 
+@pytest.mark.usefixtures("light_check")
 @pytest.mark.parametrize(
     ("text", "said"),
     [
