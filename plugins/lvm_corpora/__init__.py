@@ -5,7 +5,12 @@ from lvmcore import hookimpl
 
 @hookimpl
 def lvm_corpora():
-    return [("wiki", "lvm_corpora.wiki:Wiki"), ("kjv", "lvm_corpora.kjv:Kjv"), ("world", "lvm_corpora.world:World")]
+    return [
+        ("wiki", "lvm_corpora.wiki:Wiki"),
+        ("kjv", "lvm_corpora.kjv:Kjv"),
+        ("factbook", "lvm_corpora.factbook:Factbook"),
+        ("world", "lvm_corpora.world:World"),
+    ]
 
 
 @hookimpl

