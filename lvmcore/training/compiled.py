@@ -51,8 +51,9 @@ class Compiled:
         except Exception as problem:
             if isinstance(problem, LvmError) or of_machine(problem):
                 raise
+            why, _, _ = because(problem).partition(" Set TORCHDYNAMO")  # advice for whoever works on torch
             raise MachineError(
-                f"the model can't be compiled: {because(problem)}",
+                f"the model can't be compiled: {why}",
                 where=f"'{model.recipe.arch}'",
                 expected="what torch.compile needs: a C++ compiler such as g++, and Triton for a GPU",
                 fix="leave --compile out",
