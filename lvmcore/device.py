@@ -95,13 +95,15 @@ def _of_cuda(tf32: bool) -> Iterator[None]:
     """Products of float32 in TF32, or in full: torch's recurrent layers take TF32 unless they are told not to."""
     import torch
 
-    before = torch.get_float32_matmul_precision()
+    cudnn = torch.backends.cudnn
+    before = torch.get_float32_matmul_precision(), cudnn.allow_tf32
     torch.set_float32_matmul_precision("high" if tf32 else "highest")
+    cudnn.allow_tf32 = tf32
     try:
-        with torch.backends.cudnn.flags(enabled=None, benchmark=None, deterministic=None, allow_tf32=tf32):
-            yield
+        yield
     finally:
-        torch.set_float32_matmul_precision(before)
+        torch.set_float32_matmul_precision(before[0])
+        cudnn.allow_tf32 = before[1]
 
 
 def _require_tf32(device: str) -> None:

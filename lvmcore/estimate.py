@@ -82,7 +82,7 @@ def estimate(
             if device != ON_PAPER:
                 model.to(device).train().set_epoch(epoch)
                 descent = optimizer.build(model.parameters(), variant.lr, variant.weight_decay)
-                compiled = Compiled(model, stage.batch_size).made(chosen, corpus.device) if compile else None
+                compiled = Compiled.of(model, stage.batch_size, chosen, corpus.device) if compile else None
                 took = _step_seconds(variant, prepared, train, model, descent, epoch, chosen, compiled)
                 timed.append(took * prepared.steps * stage.epochs)
             steps += prepared.steps * stage.epochs

@@ -24,28 +24,25 @@ class Compiled:
     """
 
     def __init__(self, model: LatentVectorModel, batch_size: int) -> None:
-        torch.compiler.reset()  # it takes only so many of a kind, and then none without a word
         self.model, self.batch_size = model, batch_size
         self._architecture = torch.compile(model.architecture, dynamic=False, backend=BACKEND)
 
-    def __call__(self, context: Tensor) -> Tensor:
-        """Rows (B, C, D) → raw predictions (B, D)."""
-        return self.model(context, self._architecture if len(context) == self.batch_size else None)
-
-    def made(self, precision: str, device: torch.device) -> Self:
-        """Itself, with forward and backward compiled now, on rows that nothing learns from.
+    @classmethod
+    def of(cls, model: LatentVectorModel, batch_size: int, precision: str, device: torch.device) -> Self:
+        """A model in training, compiled forward and backward on rows that nothing learns from.
 
         Raises:
             MachineError: the compiler fails, or there is none.
         """
-        model = self.model.train()
-        kept = [(held, held.clone()) for held in model.buffers()]
-        shape = (self.batch_size, model.shape.context, model.shape.dim)
+        torch.compiler.reset()  # it takes only so many of a kind, and then none without a word
+        kept = [(held, held.clone()) for held in model.train().buffers()]
+        shape = (batch_size, model.shape.context, model.shape.dim)
         try:
             with forked(device), warnings.catch_warnings():
                 warnings.filterwarnings("ignore", "TensorFloat32 tensor cores")  # which are asked for, or not
+                compiled = cls(model, batch_size)
                 with autocast(precision, device.type):
-                    raw = self(torch.randn(shape).to(device))
+                    raw = compiled(torch.randn(shape).to(device))
                 with products(precision, device.type):
                     raw.float().sum().backward()
         except Exception as problem:
@@ -62,4 +59,8 @@ class Compiled:
             model.zero_grad()
             for held, was in kept:
                 held.copy_(was)
-        return self
+        return compiled
+
+    def __call__(self, context: Tensor) -> Tensor:
+        """Rows (B, C, D) → raw predictions (B, D)."""
+        return self.model(context, self._architecture if len(context) == self.batch_size else None)

@@ -176,8 +176,8 @@ class Trainer:
         """The model of the stage, compiled where that is asked for."""
         if not self.conditions.compile:
             return None
-        compiled = Compiled(self.model, self.prepared.stage.batch_size)
-        return compiled.made(self.conditions.precision, self.corpus.device)
+        size = self.prepared.stage.batch_size
+        return Compiled.of(self.model, size, self.conditions.precision, self.corpus.device)
 
     def _epoch(self) -> None:
         """Train and validate once, and see what follows from it."""

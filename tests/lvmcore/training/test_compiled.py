@@ -23,7 +23,8 @@ from lvmcore.training.state import TrainerState
 from lvmcore.variants.variant import Stage, Variant
 
 WORLD = "world,articles=20,length=13,dim=20,latent=2"
-pytestmark = pytest.mark.filterwarnings("ignore:The .grad attribute")  # which torch hides from all but tests
+# which nobody else sees
+pytestmark = pytest.mark.filterwarnings("ignore:The .grad attribute", "ignore::DeprecationWarning")
 TOY: dict[str, Any] = {"arch": "amn", "data": WORLD, "size": "toy", "epochs": 1, "evaluate": False}
 
 
