@@ -1,13 +1,14 @@
 """lvm's training loop beside a plain PyTorch loop of the same model, in windows/s.
 
     python benchmarks/training_speed.py [--rounds 5] [--arch amn] [--all] [--json]
-    python benchmarks/training_speed.py --device cuda --batch 64 --batch 256 --batch 4096    # the table of a GPU
+    python benchmarks/training_speed.py --device cuda --batch 64 --batch 256 --batch 4096 --compile   # that of a GPU
 
 Both train in one process, an epoch of the one and an epoch of the other in turn; the first pair warms up and is not
 counted. The plain loop is written the obvious way: all windows expanded in memory as float32, a permutation, one
 loss, fused AdamW, clipping. lvm's is its own Trainer with a listener on every hook that looks at the terms five times a
 second, as the progress bar does; its time is that of the run's records, which leaves validation out. bf16 is
-measured where the processor multiplies it natively, or with --all.
+measured where the processor multiplies it natively, or with --all. With --compile each is measured once more with both
+models compiled, the plain loop's whole, lvm's as `lvm run --compile` has it.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ import platform
 import statistics
 import tempfile
 import time
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -47,12 +49,15 @@ REFRESH = 0.2
 class Plain:
     """The loop that lvm's is held against, on the same windows and the same model class."""
 
-    def __init__(self, arch: str, batch: int, precision: str, corpus: Corpus, registry: Registry, windows: int) -> None:
+    def __init__(
+        self, arch: str, batch: int, precision: str, compiled: bool, corpus: Corpus, registry: Registry, windows: int
+    ) -> None:
         everything = corpus.windows("train").take(torch.arange(windows))
         self.contexts, self.targets = everything.context.contiguous(), everything.target.contiguous()
         torch.manual_seed(0)
         self.model = build_model(arch, "", corpus.dim, 5, registry).to(corpus.device)
         self.optimizer = torch.optim.AdamW(self.model.parameters(), lr=5e-4, weight_decay=0.01, fused=True)
+        self.run = torch.compile(self.model) if compiled else self.model
         self.batch, self.precision = batch, precision
 
     def epoch(self) -> float:
@@ -63,7 +68,7 @@ class Plain:
         for index in torch.randperm(len(self.targets), device=device).split(self.batch):
             self.optimizer.zero_grad()
             with autocast(self.precision, device.type):
-                prediction = self.model(self.contexts[index])
+                prediction = self.run(self.contexts[index])
             loss = nn.functional.mse_loss(prediction.float(), self.targets[index])
             loss.backward()
             nn.utils.clip_grad_norm_(self.model.parameters(), 1.0)
@@ -96,7 +101,9 @@ class Listener:
             self._seconds = 0.0
 
 
-def measure(arch: str, batch: int, precision: str, rounds: int, limit: int | None, device: str) -> dict[str, Any]:
+def measure(
+    arch: str, batch: int, precision: str, compiled: bool, rounds: int, limit: int | None, device: str
+) -> dict[str, Any]:
     """Windows/s of both loops by round, the warm-up left out."""
     epochs_a_round = CASES[arch][1]
     registry = Registry(Plugins(only=()))
@@ -104,7 +111,7 @@ def measure(arch: str, batch: int, precision: str, rounds: int, limit: int | Non
     catalogue = load_catalogue(default_files())
     base = catalogue.variant("base")
     variant = attrs.evolve(base, arch=arch, batch_size=batch, epochs=(rounds + 1) * epochs_a_round)
-    conditions = Conditions(precision=precision, device=device, on_collapse="continue")
+    conditions = Conditions(precision=precision, compile=compiled, device=device, on_collapse="continue")
     with tempfile.TemporaryDirectory() as folder:
         run = Run.create(Path(folder), arch, [])
         stages = resolve_stages(variant, registry, catalogue).stages
@@ -116,7 +123,7 @@ def measure(arch: str, batch: int, precision: str, rounds: int, limit: int | Non
         trainer.stages = prepare(stages, trainer.train_windows, conditions.seed)
         trainer.val_windows = attrs.evolve(trainer.val_windows, targets=trainer.val_windows.targets[:batch])
         windows = len(trainer.train_windows)
-        listener = Listener(Plain(arch, batch, precision, corpus, registry, windows), epochs_a_round)
+        listener = Listener(Plain(arch, batch, precision, compiled, corpus, registry, windows), epochs_a_round)
         listeners.add(listener)
         trainer.train()
     counted = windows * epochs_a_round
@@ -125,6 +132,7 @@ def measure(arch: str, batch: int, precision: str, rounds: int, limit: int | Non
         "model": arch,
         "batch": batch,
         "precision": precision,
+        "compiled": compiled,
         "windows": counted,
         "lvm": ours,
         "plain": theirs,
@@ -136,7 +144,8 @@ def row(found: dict[str, Any]) -> str:
     """A line of the Markdown table: medians, and the least and the greatest ratio of a round."""
     ours, theirs, ratio = (statistics.median(found[key]) for key in ("lvm", "plain", "ratio"))
     spread = f"{ratio:.2f} ({min(found['ratio']):.2f} … {max(found['ratio']):.2f})"
-    return f"| {found['model']}, batch {found['batch']} | {found['precision']} | {ours:.0f} | {theirs:.0f} | {spread} |"
+    how = found["precision"] + (", compiled" if found["compiled"] else "")
+    return f"| {found['model']}, batch {found['batch']} | {how} | {ours:.0f} | {theirs:.0f} | {spread} |"
 
 
 def main() -> None:
@@ -146,6 +155,7 @@ def main() -> None:
     parser.add_argument("--arch", choices=list(CASES))
     parser.add_argument("--batch", type=int, action="append", help="in place of the usual one; may stand several times")
     parser.add_argument("--device", default="cpu", help="cpu, cuda, cuda:1, mps, auto")
+    parser.add_argument("--compile", action="store_true", help="each once more through torch.compile")
     parser.add_argument("--all", action="store_true", help="bf16 also where the processor has no native product")
     parser.add_argument("--json", action="store_true")
     asked = parser.parse_args()
@@ -161,8 +171,8 @@ def main() -> None:
     results = []
     for arch in CASES if asked.arch is None else [asked.arch]:
         for batch in asked.batch or [CASES[arch][0]]:
-            for precision in precisions:
-                results.append(measure(arch, batch, precision, asked.rounds, asked.windows, device))
+            for precision, compiled in product(precisions, [False, True] if asked.compile else [False]):
+                results.append(measure(arch, batch, precision, compiled, asked.rounds, asked.windows, device))
                 if not asked.json:
                     print(row(results[-1]), flush=True)
     if asked.json:

@@ -1,4 +1,4 @@
-"""On what and how precisely is computed: cpu, cuda, mps or auto; fp32, bf16 or auto. Only computing needs torch."""
+"""On what and how precisely is computed: on cpu, cuda, mps; in fp32, tf32, bf16. Only computing needs torch."""
 
 from __future__ import annotations
 
@@ -16,8 +16,12 @@ if TYPE_CHECKING:
 
 DEVICES = ("auto", "cpu", "cuda", "mps")
 """`cuda:1` and so on are devices, too."""
+PRECISIONS = ("fp32", "tf32", "bf16", "auto")
 ON_PAPER = "meta"
 """Where nothing is computed and nothing takes memory, for --dry-run."""
+
+AMPERE = (8, 0)
+"""The compute capability from which on a GPU has TF32."""
 
 _NATIVE = {"amx_bf16", "avx512_bf16", "bf16"}
 """Processor flags, as Linux names them, of a native bfloat16 product: x86's two, and Arm's."""
@@ -51,7 +55,15 @@ def find(device: str) -> str:
 
 
 def resolve(precision: str, device: str = "cpu") -> str:
-    """`auto` made concrete; without native products bf16 is many times slower than fp32."""
+    """`auto` made concrete; without native products bf16 is many times slower than fp32.
+
+    Raises:
+        LvmError: no such precision, or one that the device has no products of.
+    """
+    if precision not in PRECISIONS:
+        raise LvmError(f"'{precision}' is no precision", expected=f"one of: {', '.join(PRECISIONS)}")
+    if precision == "tf32":
+        _require_tf32(device)
     if precision != "auto":
         return precision
     if device == "cpu":
@@ -60,14 +72,49 @@ def resolve(precision: str, device: str = "cpu") -> str:
 
 
 def autocast(precision: str, device: str = "cpu") -> AbstractContextManager[object]:
-    """The context in which a forward pass runs, for `fp32` or `bf16`."""
-    if precision not in ("fp32", "bf16"):
+    """The context in which a forward pass runs, for `fp32`, `tf32` or `bf16`."""
+    if precision not in ("fp32", "tf32", "bf16"):
         raise ValueError(f"'{precision}' must be resolved first")
-    if precision == "fp32":
-        return nullcontext()
+    if precision != "bf16":
+        return products(precision, device)
     import torch
 
-    return torch.autocast(device, torch.bfloat16)
+    return torch.autocast(torch.device(device).type, torch.bfloat16)
+
+
+def products(precision: str, device: str) -> AbstractContextManager[object]:
+    """The context in which a backward pass runs: how CUDA multiplies float32; elsewhere there is one way.
+
+    What torch was told before holds again afterwards.
+    """
+    return _of_cuda(precision == "tf32") if device.startswith("cuda") else nullcontext()
+
+
+@contextmanager
+def _of_cuda(tf32: bool) -> Iterator[None]:
+    """Products of float32 in TF32, or in full: torch's recurrent layers take TF32 unless they are told not to."""
+    import torch
+
+    cudnn = torch.backends.cudnn
+    before = torch.get_float32_matmul_precision(), cudnn.allow_tf32
+    torch.set_float32_matmul_precision("high" if tf32 else "highest")
+    cudnn.allow_tf32 = tf32
+    try:
+        yield
+    finally:
+        torch.set_float32_matmul_precision(before[0])
+        cudnn.allow_tf32 = before[1]
+
+
+def _require_tf32(device: str) -> None:
+    what = f"device '{device}' has no TF32"
+    if device.startswith("cuda"):
+        import torch
+
+        if torch.cuda.get_device_capability(device) >= AMPERE:
+            return
+        what += f": {torch.cuda.get_device_name(device)} is too old"
+    raise LvmError(what, expected="a GPU of NVIDIA, of 2020 or later", fix="--precision fp32, or auto")
 
 
 def facts(device: str) -> dict[str, Any]:

@@ -12,10 +12,11 @@ from torch.optim import Optimizer
 
 from lvmcore.data.corpus import Corpus
 from lvmcore.data.windows import Windows
-from lvmcore.device import ON_PAPER, autocast, forked, resolve
+from lvmcore.device import ON_PAPER, autocast, forked, products, resolve
 from lvmcore.expression import parse_one
 from lvmcore.model import LatentVectorModel, build_model
 from lvmcore.registry import Registry
+from lvmcore.training.compiled import Compiled
 from lvmcore.training.objective import descend, tried
 from lvmcore.training.stages import PreparedStage, generator_of, prepare
 from lvmcore.training.step import Step
@@ -51,19 +52,24 @@ def estimate(
     size: str,
     precision: str,
     device: str = "cpu",
+    room: int | None = None,
+    compile: bool = False,
 ) -> Estimate:
     """Build the model and time a few steps of every stage; nothing is written, and no random stream moves.
 
     Args:
         device: where; on paper the model takes no memory, and nothing is timed.
+        room: bytes that the corpus's rows may take there.
+        compile: whether the steps that are timed run through torch.compile.
 
     Raises:
         LvmError: whatever training would end with before its first epoch.
     """
-    corpus = corpus if device == ON_PAPER else corpus.on(device)
+    corpus = corpus if device == ON_PAPER else corpus.on(device, room)
     train = corpus.windows("train", variant.context).require("training")
     validation = corpus.windows("val", variant.context).require("validation")
     steps, epoch, timed = 0, 1, []
+    chosen = precision if device == ON_PAPER else resolve(precision, device)
     parameters = memory = 0
     with forked(torch.device(device)):
         for prepared in prepare(stages, train, 0):
@@ -76,7 +82,8 @@ def estimate(
             if device != ON_PAPER:
                 model.to(device).train().set_epoch(epoch)
                 descent = optimizer.build(model.parameters(), variant.lr, variant.weight_decay)
-                took = _step_seconds(variant, prepared, train, model, descent, epoch, resolve(precision, device))
+                compiled = Compiled.of(model, stage.batch_size, chosen, corpus.device) if compile else None
+                took = _step_seconds(variant, prepared, train, model, descent, epoch, chosen, compiled)
                 timed.append(took * prepared.steps * stage.epochs)
             steps += prepared.steps * stage.epochs
             epoch += stage.epochs
@@ -92,13 +99,14 @@ def _step_seconds(
     descent: Optimizer,
     epoch: int,
     precision: str,
+    compiled: Compiled | None,
 ) -> float:
     """Seconds of a step. The first makes what all others use; what else the machine does slows some of them."""
     order, size, kind = prepared.sampler(epoch, generator_of(0, epoch)), prepared.stage.batch_size, model.device.type
 
     def forward(context: torch.Tensor) -> torch.Tensor:
         with autocast(precision, kind):
-            return model(context).float()
+            return (compiled or model)(context).float()
 
     took = []
     for number in range(TIMED + 1):
@@ -106,7 +114,8 @@ def _step_seconds(
         begin = number % prepared.steps * size
         batch = train.take(order[begin : begin + size])
         step = Step(batch=batch, raw=forward(batch.context), epoch=epoch, model=forward)
-        norm, _ = descend(prepared.objective(step), model, descent, variant.clip)
+        with products(precision, kind):
+            norm, _ = descend(prepared.objective(step), model, descent, variant.clip)
         norm.item()  # which waits until it is done
         took.append(time.perf_counter() - began)
     return min(took[1:])

@@ -15,7 +15,7 @@ import torch
 from lvmcore.checkpoint import begin_from
 from lvmcore.data.corpus import Corpus
 from lvmcore.data.open import open_corpus
-from lvmcore.device import facts, processor_name, resolve
+from lvmcore.device import facts, processor_name
 from lvmcore.errors import LvmError, because
 from lvmcore.evaluation.document import Evaluation
 from lvmcore.evaluation.evaluator import CAUSAL, Evaluator, profile_of, save_columns
@@ -59,10 +59,8 @@ class Experiment:
     progress: Progress = lambda what, done, total: None
     own: tuple[object, ...] = ()
     """Objects with `@hookimpl` methods that listen beside the plugins."""
-    precision: str = attrs.field(
-        default=attrs.Factory(lambda self: resolve(self.conditions.precision, self.conditions.device), True)
-    )
-    """fp32 or bf16: what is trained and evaluated in; what was asked for is a condition."""
+    precision: str
+    """fp32, tf32 or bf16: what is trained and evaluated in; what was asked for is a condition."""
 
     def carry_out(self, run: Run) -> None:
         """Train, evaluate and record.
@@ -116,7 +114,7 @@ class Experiment:
         variant = self.variant
         for profile in (variant.gates, CAUSAL, *(stage.gates for stage in variant.stages if stage.gates)):
             profile_of(profile, self.catalogue, self.registry, self.variant.context)
-        corpus = open_corpus(variant.data, self.registry).on(self.conditions.device)
+        corpus = open_corpus(variant.data, self.registry).on(self.conditions.device, self.conditions.room)
         conditions = attrs.evolve(self.conditions, precision=self.precision)
         gate = self._gate(corpus, listeners)
         if self.state:
@@ -134,6 +132,7 @@ class Experiment:
             size=conditions.size,
             precision=self.precision,
             asked_precision=self.conditions.precision,
+            compile=conditions.compile,
             on_collapse=conditions.on_collapse,
             save_every=conditions.save_every.text if conditions.save_every else None,
             ignore_gates=self.ignore_gates,

@@ -95,7 +95,7 @@ def lvm_chunkers() -> Components:  # pyright: ignore[reportReturnType]
 def lvm_encoders() -> Components:  # pyright: ignore[reportReturnType]
     """Encoders, texts → vectors: `build(device: str, precision: str) -> Encoding`.
 
-    Device and precision are as for training: `auto`, `cpu`, `cuda`, `mps`; `fp32`, `bf16`, `auto`.
+    Device and precision are as for training: `auto`, `cpu`, `cuda`, `mps`; `fp32`, `tf32`, `bf16`, `auto`.
     """
 
 

@@ -8,6 +8,7 @@ from typing import Any
 import attrs
 import torch
 
+from lvmcore.device import resolve as resolve_precision
 from lvmcore.errors import LvmError
 from lvmcore.experiment import Experiment
 from lvmcore.registry import Registry
@@ -31,6 +32,7 @@ def take_up(
     changes: Mapping[str, Any],
     settings: Mapping[str, Any],
     device: str = "cpu",
+    room: int | None = None,
 ) -> Experiment | None:
     """Hold a run, and make the experiment that goes on with it; None, and the run let go, where nothing is left to do.
 
@@ -39,6 +41,7 @@ def take_up(
         changes: what may be asked for: more `epochs`, where the corpus lies as `data`, `save_every`; None is not.
         settings: what the run is thought to be.
         device: where it goes on.
+        room: bytes that the corpus's rows may take there.
 
     Raises:
         LvmError: it can't go on, or not so; it is as it was.
@@ -60,7 +63,7 @@ def take_up(
             )
         for said in _differences(run, registry, device):
             tell(said)
-        return _experiment_of(run, registry, catalogue, device, **changes)
+        return _experiment_of(run, registry, catalogue, device, room, **changes)
     except BaseException:
         run.release()
         raise
@@ -77,8 +80,8 @@ def _require_agreement(run: Run, settings: Mapping[str, Any]) -> None:
     """
     record = run.record
     variant = record["variant"]
-    asked = ("seed", "size", "on_collapse", "ignore_gates", "name", "tags")
-    begun = {**variant, **{key: record.get(key) for key in asked}}
+    asked = ("seed", "size", "compile", "on_collapse", "ignore_gates", "name", "tags")
+    begun = {**variant, "compile": False, **{key: record[key] for key in asked if key in record}}
     begun["variant"], begun["init"] = variant["name"], (record.get("init") or {}).get("asked")
     begun["precision"] = record.get("asked_precision")
     told = {key: value for key, value in settings.items() if value is not None and key not in ("data", "epochs")}
@@ -102,6 +105,7 @@ def _experiment_of(
     registry: Registry,
     catalogue: Catalogue,
     device: str,
+    room: int | None,
     *,
     epochs: int | None = None,
     data: str | None = None,
@@ -141,6 +145,8 @@ def _experiment_of(
         seed=record["seed"],
         precision=record["asked_precision"],
         device=device,
+        room=room,
+        compile=record.get("compile", False),
         size=record["size"],
         on_collapse=record["on_collapse"],
         save_every=Interval.of(every) if every else None,
@@ -155,7 +161,7 @@ def _experiment_of(
         overrides=record["overrides"] | longer,
         ignore_gates=record["ignore_gates"],
         tags=tuple(record["tags"]),
-        precision=record["precision"],
+        precision=resolve_precision(record["precision"], device),
         state=state,
     )
 

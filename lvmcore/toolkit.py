@@ -46,6 +46,7 @@ if TYPE_CHECKING:
     from lvmcore.training.validation import Plan
 
 PathLike = str | Path
+COMPILES = "the model is compiled before its first step, which may take a minute"
 
 
 class Lab:
@@ -60,6 +61,8 @@ class Lab:
             None shows it in a terminal and in a notebook.
         forgiving: a fault of a file in `plugins` is told where plugins are listed, and is no error.
         device: where models compute: cpu, cuda, cuda:1, mps; auto is the accelerator where there is one.
+        rows_on_device: how much of an accelerator's memory a corpus's rows may take, which else are sent batch by
+            batch: `4GB`, `all`, `none`; auto is half of what is free.
     """
 
     def __init__(
@@ -71,11 +74,13 @@ class Lab:
         progress: Console | bool | None = None,
         forgiving: bool = False,
         device: str = "auto",
+        rows_on_device: str = "auto",
     ) -> None:
         self.folder = Path(runs)
         self._files, self._without = [Path(file) for file in plugins], tuple(without)
         self._registries = [Path(file) for file in registries]
         self._console, self._forgiving, self._device = progress, forgiving, device
+        self._rows_on_device = rows_on_device
         self.last: Run | None = None
         """The run that was begun last."""
 
@@ -112,6 +117,17 @@ class Lab:
         from lvmcore.device import find
 
         return find(self._device)
+
+    @cached_property
+    def room(self) -> int | None:
+        """Bytes of the device that a corpus's rows may take; None for half of what is free.
+
+        Raises:
+            LvmError: it is no size.
+        """
+        from lvmcore.data.store.placed import room_of
+
+        return room_of(self._rows_on_device)
 
     @property
     def variants(self) -> dict[str, Variant]:
@@ -164,7 +180,13 @@ class Lab:
         return plan(named, settings, self.registry, self.catalogue)
 
     def estimate(
-        self, variant: str | Variant | None = None, *, size: str = "full", precision: str = "fp32", **settings: Any
+        self,
+        variant: str | Variant | None = None,
+        *,
+        size: str = "full",
+        precision: str = "fp32",
+        compile: bool = False,
+        **settings: Any,
     ) -> Estimate:
         """What a run would be, without making it: parameters, memory, windows, steps, and how long it takes here.
 
@@ -182,6 +204,8 @@ class Lab:
             size,
             precision,
             self._device if self._device == ON_PAPER else self.device,
+            self.room,
+            compile,
         )
 
     def train(
@@ -191,6 +215,7 @@ class Lab:
         seed: int = 0,
         size: str = "full",
         precision: str = "fp32",
+        compile: bool = False,
         on_collapse: str = "stop",
         ignore_gates: bool = False,
         evaluate: bool = True,
@@ -206,7 +231,8 @@ class Lab:
         Args:
             variant: a name of `registry.toml`, or a variant; the common settings without one.
             size: `toy` for the architecture's small preset.
-            precision: fp32, bf16, or auto: bf16 where the processor multiplies it natively.
+            precision: fp32, bf16, tf32 on a GPU, or auto: bf16 where the processor multiplies it natively.
+            compile: run the steps through torch.compile.
             on_collapse: stop, rollback or continue.
             ignore_gates: go on when a stage's gate fails.
             evaluate: with 5CAT, when it is trained.
@@ -230,20 +256,24 @@ class Lab:
         run = self.last = Run.create(self.folder, called, command_line())
         try:
             plan = self.plan(variant, **settings)
+            from lvmcore.device import resolve
             from lvmcore.experiment import Experiment
             from lvmcore.training.saving import Interval
             from lvmcore.training.trainer import Conditions
 
+            taken = resolve(precision, self.device)
             every = Interval.of(save_every) if save_every else None
             conditions = Conditions(
                 seed=seed,
                 precision=precision,
                 device=self.device,
+                room=self.room,
+                compile=compile,
                 size=size,
                 on_collapse=on_collapse,
                 save_every=every,
             )
-            for said in plan.notes:
+            for said in (*plan.notes, *([COMPILES] if compile else [])):
                 self._say(said)
         except BaseException:
             run.delete()
@@ -261,6 +291,7 @@ class Lab:
                 tags=tuple(tags),
                 init=weights,
                 asked_init=_name_of(init),
+                precision=taken,
                 own=(*listeners, *([display] if display else [])),
                 progress=display.evaluating if display else _silent,
             )
@@ -298,9 +329,11 @@ class Lab:
         if "init" in settings:
             settings["init"] = _name_of(settings["init"]) or None
         changes = {"epochs": epochs, "data": data, "save_every": save_every}
-        experiment = take_up(run, self.registry, self.catalogue, self._say, changes, settings, self.device)
+        experiment = take_up(run, self.registry, self.catalogue, self._say, changes, settings, self.device, self.room)
         if experiment is None:
             return run
+        if experiment.conditions.compile:
+            self._say(COMPILES)
         with displayed(self.console, experiment.variant) as display, threads(run.record["machine"]["threads"]):
             experiment = attrs.evolve(
                 experiment,
@@ -599,15 +632,15 @@ class Lab:
         subject = Subject.of(what, self.folder, self.registry, self._say)
         if data is None:
             subject.require_data(self.registry)
-        return subject, self.corpus(data or subject.data).on(self.device)
+        return subject, self.corpus(data or subject.data).on(self.device, self.room)
 
     def _corpus_beside(self, subject: Subject, data: str | Corpus | None) -> Corpus | None:
         """The corpus that is asked for; else the one that a model was trained on, or a word about why it isn't here."""
         if data is not None or not subject.data:
-            return None if data is None else self.corpus(data).on(self.device)
+            return None if data is None else self.corpus(data).on(self.device, self.room)
         try:
             subject.require_data(self.registry)
-            return self.corpus(subject.data).on(self.device)
+            return self.corpus(subject.data).on(self.device, self.room)
         except LvmError as problem:
             self._say(f"no corpus to look into: {problem.what}")
             return None

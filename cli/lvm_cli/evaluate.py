@@ -8,7 +8,7 @@ import click
 
 from lvm_cli.console import console
 from lvm_cli.options import (
-    device_option,
+    device_options,
     json_option,
     open_lab,
     plugin_options,
@@ -39,7 +39,7 @@ def _splits(ctx: click.Context, option: click.Parameter, text: str) -> tuple[str
 @click.option("--gates", "profile", default=None, metavar="PROFILE", help="The gate profile.  [default: table]")
 @click.option("--max-windows", type=click.IntRange(min=1), help="At most so many windows a split.  [default: all]")
 @precision_option
-@device_option
+@device_options
 @click.option("--save", is_flag=True, help="Put the result into the run's folder.")
 @registry_option
 @plugin_options
@@ -55,6 +55,7 @@ def command(
     max_windows: int | None,
     precision: str,
     device: str,
+    rows_on_device: str,
     save: bool,
     registries: tuple[Path, ...],
     files: tuple[Path, ...],
@@ -68,7 +69,7 @@ def command(
     lvm eval latest
     lvm eval copy-last --data kjv
     """
-    lab = open_lab(files, without, registries, root, device=device)
+    lab = open_lab(files, without, registries, root, device=device, rows_on_device=rows_on_device)
     found = lab.evaluate(
         what,
         data,

@@ -12,6 +12,7 @@ from typing import Any
 import click
 
 from lvm_cli.console import console
+from lvmcore.device import PRECISIONS
 from lvmcore.files import to_json
 from lvmcore.toolkit import Lab
 
@@ -51,7 +52,11 @@ registry_option = click.option(
 )
 
 precision_option = click.option(
-    "--precision", type=click.Choice(["fp32", "bf16", "auto"]), default="fp32", show_default=True
+    "--precision",
+    type=click.Choice(PRECISIONS),
+    default="fp32",
+    show_default=True,
+    help="auto: bf16 where it is native; tf32: fp32 whose products a GPU rounds, and takes faster.",
 )
 
 device_option = click.option(
@@ -61,6 +66,19 @@ device_option = click.option(
     metavar="NAME",
     help="Where it computes: cpu, cuda, cuda:1, mps; auto: the accelerator where there is one.",
 )
+
+
+def device_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """--device, and how much of it a corpus may take."""
+    rows = click.option(
+        "--rows-on-device",
+        default="auto",
+        show_default=True,
+        metavar="SIZE",
+        help="Its memory that a corpus may take, or is sent by batches: 4GB, all, none; auto: half of what is free.",
+    )
+    return device_option(rows(command))
+
 
 runs_option = click.option(
     "--runs",
@@ -102,6 +120,7 @@ def open_lab(
     stderr: bool = True,
     forgiving: bool = False,
     device: str = "auto",
+    rows_on_device: str = "auto",
 ) -> Lab:
     """The lab of a command.
 
@@ -118,4 +137,5 @@ def open_lab(
         progress=shown,
         forgiving=forgiving,
         device=device,
+        rows_on_device=rows_on_device,
     )

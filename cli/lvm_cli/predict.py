@@ -12,7 +12,7 @@ from rich.text import Text
 from lvm_cli.console import console
 from lvm_cli.options import (
     GivenPath,
-    device_option,
+    device_options,
     json_option,
     open_lab,
     plugin_options,
@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 @click.option("--encoder", default="", metavar="EXPR", help="What encodes the text.  [default: as the corpus]")
 @click.option("--chunker", default="", metavar="EXPR", help="What cuts the text.  [default: as the corpus]")
 @precision_option
-@device_option
+@device_options
 @registry_option
 @plugin_options
 @runs_option
@@ -53,6 +53,7 @@ def command(
     chunker: str,
     precision: str,
     device: str,
+    rows_on_device: str,
     registries: tuple[Path, ...],
     files: tuple[Path, ...],
     without: tuple[str, ...],
@@ -67,7 +68,7 @@ def command(
     \b
     lvm predict latest --text chapter.txt --steps 3
     """
-    lab = open_lab(files, without, registries, root, device=device)
+    lab = open_lab(files, without, registries, root, device=device, rows_on_device=rows_on_device)
     found = lab.predict(
         what,
         _piped() if str(file) == "-" else file,

@@ -12,10 +12,11 @@ from rich.text import Text
 
 from lvm_cli.console import say
 from lvm_cli.options import (
-    device_option,
+    device_options,
     json_option,
     open_lab,
     plugin_options,
+    precision_option,
     print_json,
     registry_option,
     runs_option,
@@ -52,14 +53,9 @@ from lvmcore.toolkit import Lab
 @click.option(
     "--seed", type=click.IntRange(0, 2**32 - 1), default=0, show_default=True, help="Seed of everything random."
 )
-@click.option(
-    "--precision",
-    type=click.Choice(["fp32", "bf16", "auto"]),
-    default="fp32",
-    show_default=True,
-    help="auto: bf16 where the processor multiplies it natively.",
-)
-@device_option
+@precision_option
+@device_options
+@click.option("--compile", is_flag=True, help="Run the steps through torch.compile.")
 @click.option("--best", metavar="FIGURE", help="What the best weights are chosen by: val_loss, val_cos, margin …")
 @click.option("--gates", metavar="PROFILE", help="The gate profile to judge by.")
 @click.option("--ignore-gates", is_flag=True, help="Go on when a stage's gate fails.")
@@ -94,7 +90,9 @@ def command(
     size: str,
     seed: int,
     precision: str,
+    compile: bool,
     device: str,
+    rows_on_device: str,
     ignore_gates: bool,
     on_collapse: str,
     init: str | None,
@@ -120,17 +118,18 @@ def command(
     lvm run --resume latest
     """
     ctx.with_resource(deferred())  # before torch is imported
-    lab = open_lab(files, without, registries, root, stderr=as_json, device=device)
+    lab = open_lab(files, without, registries, root, stderr=as_json, device=device, rows_on_device=rows_on_device)
     lab.console.quiet = quiet
     if dry_run and resume:
         raise LvmError("--dry-run makes no run, and --resume goes on with one", fix="one of the two")
     if dry_run:
-        _estimate(lab, variant, as_json, size=size, precision=precision, **settings)
+        _estimate(lab, variant, as_json, size=size, precision=precision, compile=compile, **settings)
         return
     asked: dict[str, Any] = {
         "seed": seed,
         "size": size,
         "precision": precision,
+        "compile": compile,
         "on_collapse": on_collapse,
         "ignore_gates": ignore_gates,
         "init": init,
@@ -159,11 +158,13 @@ def command(
         ctx.exit(1)
 
 
-def _estimate(lab: Lab, variant: str | None, as_json: bool, *, size: str, precision: str, **settings: Any) -> None:
+def _estimate(
+    lab: Lab, variant: str | None, as_json: bool, *, size: str, precision: str, compile: bool, **settings: Any
+) -> None:
     from lvmcore.report.progress import objective
 
     plan = lab.plan(variant, **settings)
-    found = lab.estimate(plan.variant, size=size, precision=precision)
+    found = lab.estimate(plan.variant, size=size, precision=precision, compile=compile)
     if as_json:
         print_json({"schema": 1, "variant": attrs.asdict(plan.variant), "notes": plan.notes, **attrs.asdict(found)})
         return

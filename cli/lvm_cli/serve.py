@@ -8,7 +8,7 @@ from pathlib import Path
 
 import click
 
-from lvm_cli.options import device_option, open_lab, plugin_options, precision_option, runs_option
+from lvm_cli.options import device_options, open_lab, plugin_options, precision_option, runs_option
 
 
 @click.command("serve")
@@ -32,7 +32,7 @@ from lvm_cli.options import device_option, open_lab, plugin_options, precision_o
 )
 @click.option("--access-log/--no-access-log", default=True, show_default=True, help="A line a request, to stderr.")
 @precision_option
-@device_option
+@device_options
 @plugin_options
 @runs_option
 def command(
@@ -47,6 +47,7 @@ def command(
     access_log: bool,
     precision: str,
     device: str,
+    rows_on_device: str,
     files: tuple[Path, ...],
     without: tuple[str, ...],
     root: Path,
@@ -68,7 +69,7 @@ def command(
     # the server ends in peace on either signal, then passes it on
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
-        open_lab(files, without, root=root, device=device).serve(
+        open_lab(files, without, root=root, device=device, rows_on_device=rows_on_device).serve(
             what,
             data,
             host=host,

@@ -90,6 +90,7 @@ class _Record:
     seconds: float | None = None
     size: str | None = None
     precision: str | None = None
+    compile: bool = False
     on_collapse: str | None = None
     ignore_gates: bool = False
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from typing import Any
 
 import attrs
@@ -16,7 +17,7 @@ from lvmcore.data.corpus import Corpus
 from lvmcore.data.indices import Indices
 from lvmcore.data.store.placed import Sent
 from lvmcore.data.windows import Batch
-from lvmcore.device import autocast, forked, random_state, set_random_state
+from lvmcore.device import autocast, forked, products, random_state, set_random_state
 from lvmcore.evaluation.checks import best_by, watched
 from lvmcore.evaluation.measurement import validate
 from lvmcore.expression import parse_one
@@ -28,6 +29,7 @@ from lvmcore.stopping import heed
 from lvmcore.training.ahead import ahead
 from lvmcore.training.average import Average
 from lvmcore.training.collapse import CollapseWatch, Remedy
+from lvmcore.training.compiled import Compiled
 from lvmcore.training.epoch import EpochRecord
 from lvmcore.training.objective import Value, descend, gradient_norms
 from lvmcore.training.saving import Best, Interval, Saving
@@ -53,9 +55,13 @@ class Conditions:
 
     seed: int = 0
     precision: str = "fp32"
-    """fp32 or bf16; `auto` is resolved before."""
+    """fp32, tf32 or bf16; `auto` is resolved before."""
+    compile: bool = False
+    """Whether steps run through torch.compile."""
     device: str = "cpu"
     """Where it is trained and evaluated; `auto` is resolved before."""
+    room: int | None = None
+    """Bytes that the corpus's rows may take there; None for half of what is free."""
     size: str = "full"
     on_collapse: str = "stop"
     """stop, rollback (best weights again, half the weight of the term that is to blame) or continue"""
@@ -107,6 +113,7 @@ class Trainer:
         self.optimizer: Optimizer = optimizer.build(self.model.parameters(), variant.lr, variant.weight_decay)
         self.average = Average(variant.ema)
         self.course = Course(self.optimizer, self.stages)
+        self.compiled = self._compiled()
         self.epoch = 0
         self.record: EpochRecord | None = None
         """Of the epoch under way."""
@@ -159,12 +166,20 @@ class Trainer:
         stage = self.stages[number].stage
         self.model, self.recipe, self.number = self._rebuilt(stage), stage.recipe, number
         self.course.enter(number)
+        self.compiled = self._compiled()
 
     def _rebuilt(self, stage: SettledStage) -> LatentVectorModel:
         """The model under a stage's recipe; itself, where that is the same."""
         if stage.recipe == self.recipe:
             return self.model
         return rebuilt(self.model, *stage.recipe, self.registry, self.conditions.size)
+
+    def _compiled(self) -> Compiled | None:
+        """The model of the stage, compiled where that is asked for."""
+        if not self.conditions.compile:
+            return None
+        size = self.prepared.stage.batch_size
+        return Compiled.of(self.model, size, self.conditions.precision, self.corpus.device)
 
     def _epoch(self) -> None:
         """Train and validate once, and see what follows from it."""
@@ -231,17 +246,20 @@ class Trainer:
         """The windows of the epoch in training order."""
         return self.prepared.sampler(self.epoch, generator_of(self.conditions.seed, self.epoch))
 
-    def _values(self, batch: Batch) -> dict[str, Value]:
+    def _values(self, batch: Batch, compiled: Compiled | None = None) -> dict[str, Value]:
         """Forward, and what the terms say of it."""
-        step = Step(batch=batch, raw=self._forward(batch.context), epoch=self.epoch, model=self._forward)
+        forward = partial(self._forward, compiled=compiled)
+        step = Step(batch=batch, raw=forward(batch.context), epoch=self.epoch, model=forward)
         return self.prepared.objective(step, self.remedy.eased)
 
     def _step(self, batch: Batch, probe: EpochRecord | None) -> tuple[dict[str, Value], Tensor, bool]:
         """Forward, backward, one step of the optimizer, unless something is not finite."""
-        values = self._values(batch)
-        if probe is not None and len(values) > 1:
-            probe.gradients(gradient_norms(values, self.model))
-        norm, taken = descend(values, self.model, self.optimizer, self.variant.clip)
+        several = len(self.prepared.objective.active(self.epoch)) > 1
+        values = self._values(batch, None if probe and several else self.compiled)  # whose graph is for one backward
+        with products(self.conditions.precision, self.corpus.device.type):
+            if probe is not None and len(values) > 1:
+                probe.gradients(gradient_norms(values, self.model))
+            norm, taken = descend(values, self.model, self.optimizer, self.variant.clip)
         if probe is not None and len(values) == 1:  # the whole gradient is the term's
             probe.gradients(dict.fromkeys(values, float(norm)))
         return values, norm, taken
@@ -256,10 +274,10 @@ class Trainer:
             what, at_fault = "gradient", [label for label, norm in norms.items() if not math.isfinite(norm)]
         return f"the {what} is not finite at step {record.steps}" + (f" ({', '.join(at_fault)})" if at_fault else "")
 
-    def _forward(self, context: Tensor) -> Tensor:
+    def _forward(self, context: Tensor, compiled: Compiled | None = None) -> Tensor:
         """Raw prediction in float32, whatever the model computes in."""
         with autocast(self.conditions.precision, self.corpus.device.type):
-            return self.model(context).float()
+            return (compiled or self.model)(context).float()
 
     def _predict(self, context: Tensor, _: Tensor) -> Tensor:
         self.model.eval()

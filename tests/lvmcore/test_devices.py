@@ -6,6 +6,7 @@ The device is a pretended one, so that it is held on every machine.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import suppress
 from importlib import import_module
 from pathlib import Path
 
@@ -19,11 +20,13 @@ from training import made, train
 from lvmcore import Lab, LvmError, device
 from lvmcore.data.corpus import Corpus
 from lvmcore.data.open import open_corpus
+from lvmcore.data.store.placed import room_of
 from lvmcore.data.windows import Batch
 from lvmcore.evaluation.evaluator import evaluate
 from lvmcore.evaluation.measurement import Predictor
 from lvmcore.evaluation.predictors import predictor_of_model, yardstick, yardsticks
 from lvmcore.evaluation.settings import Settings
+from lvmcore.files import to_json
 from lvmcore.model import build_model
 from lvmcore.registry import Registry
 from lvmcore.runs.run import Run
@@ -133,18 +136,26 @@ def without_inference(predictor: Predictor) -> Predictor:
 def test_models_of_every_architecture_get_the_same_figures_there(
     corpus: Corpus, registry: Registry, catalogue: Catalogue
 ) -> None:
+    """Predictions of every one, and a whole evaluation, which knows no architecture, of one."""
     settings = Settings(protocol="5cat,resamples=0", profile="table")
     inputs = "+".join(found.name for found in registry.all("input"))
+    rows = torch.arange(10).view(2, 5)
     seen = 0
     for found in registry.all("architecture"):
         arch = f"amn+{found.name}" if found.name in ("residual", "anchored") else found.name
         torch.manual_seed(1)
         model = build_model(arch, inputs, corpus.dim, 5, registry, size="toy").eval()
-        here = evaluate(predictor_of_model(arch, model), corpus, registry, catalogue, settings).document
+        here, target = predictor_of_model(arch, model), corpus.rows(rows[:, -1])
+        expected = here.predict(corpus.rows(rows), target)
+        document = evaluate(here, corpus, registry, catalogue, settings).document if arch == "amn" else None
         with Pretend():
             other = corpus.on(DEVICE, 1 << 30)
             there = without_inference(predictor_of_model(arch, model.to(DEVICE)))
-            require_same(here, evaluate(there, other, registry, catalogue, settings).document)
+            given = there.predict(other.rows(rows), other.rows(rows[:, -1]))
+            assert given.device == DEVICE
+            assert torch.allclose(given.cpu(), expected, atol=1e-6), arch
+            if document:
+                require_same(document, evaluate(there, other, registry, catalogue, settings).document)
         seen += 1
     assert seen >= 7
 
@@ -189,11 +200,13 @@ def test_training_there_is_the_same_and_strays_nowhere(
 ) -> None:
     monkeypatch.setattr("lvmcore.training.trainer.ahead", iter)  # another thread would know nothing of the pretence
     inputs = "+".join(f"{found.name}" for found in registry.all("input"))
-    one = attrs.evolve(variant, loss=LOSSES, inputs=inputs, epochs=2, arch="transformer+residual:0.5")
-    outcome, run, _ = train(one, corpus, registry, tmp_path / "here", save_every=Interval(steps=4))
+    one = attrs.evolve(
+        variant, loss=LOSSES, inputs=inputs, epochs=2 if room else 1, batch_size=48, arch="transformer+residual:0.5"
+    )
+    outcome, run, _ = train(one, corpus, registry, tmp_path / "here", save_every=Interval(steps=3))
     with Pretend() as pretend:
         other = corpus.on(DEVICE, room)
-        device = {"device": "meta", "save_every": Interval(steps=4)}
+        device = {"device": "meta", "save_every": Interval(steps=3)}
         there, again, trainer = train(one, other, registry, tmp_path / "there", **device)
         assert {parameter.device for parameter in trainer.model.parameters()} == {DEVICE}
     assert pretend.waits
@@ -209,12 +222,12 @@ def test_training_there_is_the_same_and_strays_nowhere(
 def test_no_step_waits_for_the_device(corpus: Corpus, registry: Registry, variant: Variant, tmp_path: Path) -> None:
     """As many waits in an epoch of many steps as in one of few."""
     waits = {}
-    for size in (16, 64):
+    for size in (24, 64):
         one = attrs.evolve(variant, loss="mse+dir:0.01+nce:0.01", inputs="pos:0.03+drop:0.1", epochs=1, batch_size=size)
         with Pretend() as pretend:
             train(one, corpus.on(DEVICE, 1 << 30), registry, tmp_path / str(size), device="meta")
         waits[size] = dict(pretend.waits)
-    assert waits[16] == waits[64]
+    assert waits[24] == waits[64]
 
 
 @pytest.mark.usefixtures("fused")
@@ -261,6 +274,86 @@ def test_devices_that_are_not_there_are_said() -> None:
         for name in ("cuda", "cuda:7"):
             with pytest.raises(LvmError, match="finds no device"):
                 device.find(name)
+
+
+def test_tf32_is_of_newer_gpus_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("cpu", "mps"):
+        with pytest.raises(LvmError, match=f"'{name}' has no TF32"):
+            device.resolve("tf32", name)
+    monkeypatch.setattr(torch.cuda, "get_device_name", lambda name: "V100")
+    monkeypatch.setattr(torch.cuda, "get_device_capability", lambda name: (7, 0))
+    with pytest.raises(LvmError, match="V100 is too old"):
+        device.resolve("tf32", "cuda:1")
+    monkeypatch.setattr(torch.cuda, "get_device_capability", lambda name: (8, 0))
+    assert device.resolve("tf32", "cuda:1") == "tf32"
+    with pytest.raises(LvmError, match="'fp16' is no precision"):
+        device.resolve("fp16")
+
+
+@pytest.mark.parametrize(("precision", "products"), [("fp32", "highest"), ("tf32", "high")])
+@pytest.mark.parametrize("before", ["highest", "high", "medium"])
+def test_products_are_as_precise_as_asked_for_a_pass_alone(precision: str, products: str, before: str) -> None:
+    usual, recurrent = torch.get_float32_matmul_precision(), torch.backends.cudnn.allow_tf32
+    torch.set_float32_matmul_precision(before)
+    try:
+        for context in (device.autocast, device.products):
+            with suppress(ZeroDivisionError), context(precision, "cuda:1"):
+                assert torch.get_float32_matmul_precision() == products
+                assert torch.backends.cudnn.allow_tf32 is (precision == "tf32")
+                raise ZeroDivisionError
+            assert (torch.get_float32_matmul_precision(), torch.backends.cudnn.allow_tf32) == (before, recurrent)
+            with context("fp32", "cpu"):
+                assert torch.get_float32_matmul_precision() == before
+    finally:
+        torch.set_float32_matmul_precision(usual)
+
+
+def test_a_run_that_is_resumed_elsewhere_needs_its_tf32(tmp_path: Path) -> None:
+    lab = Lab(tmp_path, device="cpu", progress=False)
+    settings = {"arch": "amn", "data": WORLD, "size": "toy", "epochs": 1, "evaluate": False}
+    with pytest.raises(LvmError, match="has no TF32"):
+        lab.train(precision="tf32", **settings)
+    assert not list(tmp_path.iterdir())
+    run = lab.train(**settings)
+    run.record.update(precision="tf32", asked_precision="tf32")
+    (run.path / "run.json").write_text(to_json(run.record))
+    with pytest.raises(LvmError, match="has no TF32"):
+        lab.resume(str(run.path), epochs=2)
+
+
+@pytest.mark.parametrize(
+    ("text", "room"),
+    [("none", 0), ("0 MB", 0), ("500MB", 500_000_000), ("4GB", 4 * 10**9), (" 1.5 TB", 1_500_000_000_000)],
+)
+def test_room_for_rows_is_a_size(text: str, room: int) -> None:
+    assert room_of(text) == room
+    assert room_of("auto") is None
+    assert (room_of("all") or 0) > 10**15
+
+
+@pytest.mark.parametrize("text", ["", "4", "GB", "-1GB", "4gb", "1e3GB", "nan", "9" * 5000 + "GB"])
+def test_what_is_no_room_is_refused(text: str) -> None:
+    with pytest.raises(LvmError, match="is no room for rows"):
+        room_of(text)
+
+
+def test_the_room_for_rows_is_that_of_whatever_the_lab_does(
+    corpus: Corpus, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rooms: list[int | None] = []
+
+    def on(corpus: Corpus, device: str, room: int | None = None) -> Corpus:
+        rooms.append(room)
+        return corpus
+
+    monkeypatch.setattr(Corpus, "on", on)
+    lab = Lab(tmp_path, device="cpu", rows_on_device="3MB", progress=False)
+    settings = {"arch": "amn", "data": WORLD, "size": "toy"}
+    run = lab.train(**settings, epochs=1, evaluate=False)
+    lab.resume(run, epochs=2, evaluate=False)
+    lab.estimate(**settings)
+    lab.evaluate("copy-last", corpus, max_windows=5)
+    assert rooms == [3_000_000] * 4
 
 
 def test_a_model_on_paper_takes_no_memory(tmp_path: Path) -> None:

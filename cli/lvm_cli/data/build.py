@@ -10,8 +10,8 @@ from typing import Any
 import click
 
 from lvm_cli.data.counts import print_counts
-from lvm_cli.options import GivenPath, open_lab, plugin_options
-from lvmcore.device import DEVICES
+from lvm_cli.options import GivenPath, device_option, open_lab, plugin_options
+from lvmcore.device import PRECISIONS
 from lvmcore.errors import LvmError
 from lvmcore.report.tables import duration, fact
 from lvmcore.runs.run import command_line
@@ -26,10 +26,10 @@ from lvmcore.toolkit import Lab
 @click.option(
     "--encoder", metavar="EXPR", default="minilm", show_default=True, help="What makes vectors of the chunks."
 )
-@click.option("--device", type=click.Choice(DEVICES), default="auto", show_default=True, help="Where it computes.")
+@device_option
 @click.option(
     "--precision",
-    type=click.Choice(["fp32", "bf16", "auto"]),
+    type=click.Choice(PRECISIONS),
     default="auto",
     show_default=True,
     help="Of the encoder; auto: bf16 where it is native.",

@@ -5,12 +5,15 @@ Numbers of rows and windows stay on the processor, whatever the device: they are
 
 from __future__ import annotations
 
+import re
+import sys
 from typing import Protocol
 
 import torch
 from torch import Tensor
 
 from lvmcore.data.store.joined import Joined
+from lvmcore.errors import LvmError
 
 SHARE = 0.5
 """Of a device's free memory that rows may take, where nothing else is said."""
@@ -56,7 +59,10 @@ class Sent(Here):
 
     def __init__(self, vectors: Tensor | Joined, scales: Tensor | Joined, device: torch.device) -> None:
         super().__init__(vectors, scales)
-        self.device, self.said = device, f"rows are sent to it, {size(vectors, scales):,} bytes being too many"
+        self.device, self.said = (
+            device,
+            f"rows are sent to it, {size(vectors, scales):,} bytes being more than may lie there",
+        )
 
     def __call__(self, index: Tensor) -> Tensor:
         held = (self.vectors.index_select(0, index), self.scales.index_select(0, index)[:, None])
@@ -77,6 +83,25 @@ def placed(vectors: Tensor | Joined, scales: Tensor | Joined, device: torch.devi
     if size(vectors, scales) <= (free(device) if room is None else room):
         return There(vectors, scales, device)
     return Sent(vectors, scales, device)
+
+
+def room_of(text: str) -> int | None:
+    """Bytes that rows may take on a device: `auto` (None), `all`, `none`, `4GB`, `500 MB`.
+
+    Raises:
+        LvmError: it is none of them.
+    """
+    named = {"auto": None, "all": sys.maxsize, "none": 0}
+    if text in named:
+        return named[text]
+    found = re.fullmatch(r"\s*(\d{1,9}(?:\.\d{1,9})?)\s*([MGT])B\s*", text)
+    if not found:
+        raise LvmError(
+            f"'{text}' is no room for rows",
+            where="--rows-on-device",
+            expected="auto, all, none, or such as 500MB, 4GB, 1.5TB",
+        )
+    return int(float(found[1]) * {"M": 10**6, "G": 10**9, "T": 10**12}[found[2]])
 
 
 def size(vectors: Tensor | Joined, scales: Tensor | Joined) -> int:
