@@ -361,6 +361,8 @@ class Lab:
     ) -> Evaluation:
         """Evaluate a run, a model, a file of weights, or a predictor by name, with the yardsticks beside it.
 
+        Several names with `+` between them are an ensemble: the mean of what they predict, each at unit length.
+
         Args:
             data: the corpus; by default the one that the model was trained on, else that of `base`.
             protocol: an expression, such as `5cat,resamples=2000`.

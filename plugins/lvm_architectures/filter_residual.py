@@ -84,12 +84,12 @@ class Mixed(nn.Module):
 
     def forward(self, context: Tensor) -> Tensor:
         rows = context[..., : self.dim]
-        rows = torch.cat([rows, self.mean.to(rows).expand(len(rows), 1, -1)], 1)  # (B, C + 1, D)
-        weights = (self.start + self.trained).expand(len(rows), -1)  # (B, C + 1)
+        rows = torch.cat([rows, self.mean.to(rows).expand(rows.shape[0], 1, -1)], 1)  # (B, C + 1, D)
+        weights = self.start + self.trained  # (C + 1,)
         if self.gate is not None:
             unit = F.normalize(rows, dim=-1)
             cosines = (unit @ unit.transpose(1, 2))[:, self.first, self.second]  # (B, C(C + 1)/2)
-            weights = weights + self.gate(cosines)
+            weights = weights + self.gate(cosines)  # (B, C + 1)
         mixed = (rows * weights[..., None].to(rows)).sum(1)  # (B, D)
         return mixed if self.correction is None else mixed + self.correction(context)
 
