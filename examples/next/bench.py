@@ -21,6 +21,7 @@ beside it, and come first: a result has no difference to one that was not there 
 from __future__ import annotations
 
 import argparse
+import os
 import re
 import sys
 import tempfile
@@ -62,8 +63,8 @@ class Unit:
 
     @property
     def words(self) -> list[str]:
-        given = [self.idea, "--data", self.data, "--seed", str(self.seed), "--registry", str(IDEAS)]
-        given += [word for file in PLUGINS for word in ("--plugin", str(HERE / file))]
+        given = [self.idea, "--data", self.data, "--seed", str(self.seed), "--registry", os.path.relpath(IDEAS)]
+        given += [word for file in PLUGINS for word in ("--plugin", os.path.relpath(HERE / file))]
         return [*given, "--precision", "auto"] if self.idea in AGAINST["p1"] else given
 
 
@@ -105,7 +106,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", metavar="NAME[=FILE]", type=corpus_and_data, action="append", required=True)
     parser.add_argument("--seeds", metavar="N,N", type=seeds_of, default=[0], help="0, where nothing is said")
-    parser.add_argument("--only", metavar="IDEA", nargs="+", default=[], help="these ideas, or patterns such as 'rank-*'")
+    parser.add_argument(
+        "--only", metavar="IDEA", nargs="+", default=[], help="these ideas, or patterns such as 'rank-*'"
+    )
     parser.add_argument("--list", action="store_true", help="say what is done and what is not")
     asked = parser.parse_args()
     carry_out_all(units(dict(asked.data), asked.seeds, asked.only), carry_out, only_list=asked.list)

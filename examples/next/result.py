@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import shutil
 from pathlib import Path
 from typing import Any
@@ -139,7 +138,3 @@ def _rounded(node: Any) -> Any:
     if isinstance(node, dict):
         return {key: _rounded(value) for key, value in node.items()}
     return round(node, DIGITS) if isinstance(node, float) else node
-
-
-def read_result(file: Path) -> dict[str, Any]:
-    return json.loads(file.read_text("utf-8"))
