@@ -40,7 +40,7 @@ from units import carry_out_all, lvm
 HERE = Path(__file__).parent
 RESULTS = HERE / "results"
 IDEAS = HERE / "ideas.toml"
-PLUGINS: tuple[str, ...] = ()
+PLUGINS = ("neighbours.py",)
 """Files beside this one that ideas.toml needs."""
 P1 = {"wiki": "p1"}
 """Which P1 a corpus has beside it; on the others the one of 5 epochs, as many as P1's own training record holds."""

@@ -12,14 +12,16 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from conftest import Lvm
+import torch
+from conftest import Lvm, MakeCorpus
+from torch import nn
 
-from lvmcore import Run
+from lvmcore import Corpus, Run, Shape
 
 EXAMPLES = Path(__file__).resolve().parents[2] / "examples"
 RESULTS = EXAMPLES / "next" / "results"
 FILES = sorted(RESULTS.glob("*/*.json"))
-MODULES = ("bench", "result", "tables", "plot", "units")
+MODULES = ("bench", "result", "tables", "plot", "neighbours", "units")
 CORPUS = "world,articles=24,length=14,dim=48,latent=8"
 CHEATS = {"context-mean", "copy-last", "filter", "random", "ridge"}
 
@@ -30,7 +32,7 @@ def next_(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
     for name in MODULES:
         monkeypatch.delitem(sys.modules, name, raising=False)
     monkeypatch.syspath_prepend(str(EXAMPLES / "next"))
-    yield SimpleNamespace(**{name: import_module(name) for name in ("bench", "result", "tables")})
+    yield SimpleNamespace(**{name: import_module(name) for name in MODULES if name != "plot"})
     for name in MODULES:
         sys.modules.pop(name, None)
 
@@ -144,3 +146,30 @@ def test_the_tables_and_the_count_have_every_result(next_: Any) -> None:
     if "next" in tables.candidates("factbook"):
         changes = {row.split("`")[1] for row in tables.ablation().splitlines() if row.startswith("| `")}
         assert changes == {idea for idea in tables.candidates("factbook") if idea.startswith(("with-", "without-"))}
+
+
+@pytest.mark.parametrize("training", [True, False])
+def test_neighbours_are_those_of_a_plain_loop(training: bool, next_: Any, make_corpus: MakeCorpus) -> None:
+    windows = Corpus.open(make_corpus()).windows("train", 3)
+    k, tau = 4, 0.2
+    batch = windows.take(torch.arange(len(windows)))
+    context, target, articles = batch.context.double(), batch.target.double(), windows.articles
+    model = next_.neighbours.Neighbours(k=k, tau=tau, windows=200).build(Shape(3, 16, 16), Zero()).double()
+    model.fit(windows)
+    model.train(training).share.data.fill_(0.5)
+    given = model(context)
+    for i in range(0, len(windows), 7):
+        scored = []
+        for j in range(len(windows)):
+            if not (training and articles[i] == articles[j]):
+                ours, theirs = (rows[-1] - rows.mean(0) for rows in (context[i], context[j]))
+                scored.append((float(ours @ theirs / ours.norm() / theirs.norm()), j))
+        best = sorted(scored, reverse=True)[:k]
+        weights = torch.tensor([cosine / tau for cosine, _ in best]).double().softmax(0)
+        expected = sum(w * (target[j] - context[j].mean(0)) for w, (_, j) in zip(weights, best, strict=True))
+        torch.testing.assert_close(given[i], 0.5 * expected, atol=1e-5, rtol=0)
+
+
+class Zero(nn.Module):
+    def forward(self, context: torch.Tensor) -> torch.Tensor:
+        return torch.zeros_like(context[:, 0])
