@@ -65,7 +65,7 @@ class Unit:
     def words(self) -> list[str]:
         given = [self.idea, "--data", self.data, "--seed", str(self.seed), "--registry", os.path.relpath(IDEAS)]
         given += [word for file in PLUGINS for word in ("--plugin", os.path.relpath(HERE / file))]
-        return [*given, "--precision", "auto"] if self.idea in AGAINST["p1"] else given
+        return [*given, "--precision", "auto"] if self.idea.startswith("p1") else given
 
 
 def ideas(corpus: str) -> list[str]:

@@ -18,8 +18,8 @@ class Neighbours:
 
     The sum is over the k training windows nearest by the cosine of their last row less the mean of their context, and
     p their softmax; mean_j is the mean of the neighbour's own context. While it is trained, windows of the same
-    article are no neighbours, for none of an unseen article will be there; this holds where all training windows are kept.
-    The kNN-LM of Khandelwal et al. (2020), of vectors.
+    article are no neighbours, for none of an unseen article will be there; this holds where all training windows are
+    kept. The kNN-LM of Khandelwal et al. (2020), of vectors.
     """
 
     k: int = option(default=32, help="neighbours", validator=ge(1))
