@@ -20,8 +20,22 @@ RESULTS = HERE / "results"
 CORPORA = ("factbook", "wiki", "kjv", "novels")
 P1 = ("p1", "p1-5")
 SPLITS = ("val", "ood")
+CHEATS = ("context-mean", "copy-last", "filter", "ridge")
+"""But for `random`."""
 Interval = tuple[float, float, float]
 """Value, and the ends of its interval."""
+
+
+def _cosine(value: float) -> str:
+    return f"{value:+.3f}".replace("-", "−")
+
+
+def _points(value: float) -> str:
+    return f"{100 * value:+.1f}".replace("-", "−")
+
+
+FORMS = {"cosine": _cosine, "r5": _points, "rollout": _cosine}
+"""How each figure is told: R@5 in points."""
 
 
 @cache
@@ -80,7 +94,7 @@ def ablation(corpus: str = "factbook") -> str:
         if idea != "next" and any("next" in run["differences"]["val"] for run in runs) and _is_change(idea):
             cells = [
                 _signed(difference(runs, split, "next", figure), form)
-                for figure, form in (("cosine", _cosine), ("r5", _points), ("rollout", _cosine))
+                for figure, form in FORMS.items()
                 for split in SPLITS
             ]
             order = difference(runs, "val", "next", "cosine") or (0.0, 0.0, 0.0)
@@ -88,7 +102,7 @@ def ablation(corpus: str = "factbook") -> str:
     whole = results(corpus).get("next", [])
     figures = [
         " / ".join(form(mean(run["splits"][split][figure]["value"] for run in whole)).lstrip("+") for split in SPLITS)
-        for figure, form in (("cosine", _cosine), ("r5", _points), ("rollout", _cosine))
+        for figure, form in FORMS.items()
     ]
     said = "VAL / OOD of `next`: cosine {}, R@5 unseen {} points, rollout {}".format(*figures)
     heads = ["change", "what", "seeds"]
@@ -102,26 +116,45 @@ def _is_change(idea: str) -> bool:
 
 
 def frontier(corpus: str) -> str:
-    """A row a candidate, by its cosine less that of `filter` on VAL: dF, dCL, and what it has over P1."""
-    held = candidates(corpus)
-    columns: list[tuple[str, str, Callable[[float], str]]] = [
-        ("filter", "cosine", _cosine),
-        ("copy-last", "r5", _points),
-        ("p1", "cosine", _cosine),
-        ("p1", "r5", _points),
+    """A row a candidate, and one of P1: dF, by which they stand in order, dCL, and what it has over P1."""
+    columns: list[tuple[str, str, tuple[str, ...]]] = [
+        ("filter", "cosine", SPLITS),
+        ("copy-last", "r5", SPLITS),
+        ("p1", "cosine", ("val",)),
+        ("p1", "r5", ("val",)),
     ]
-    order = {idea: (difference(runs, "val", "filter", "cosine") or (0.0,))[0] for idea, runs in held.items()}
     rows = []
-    for idea in sorted(held, key=lambda idea: -order[idea]):
-        runs = held[idea]
+    for idea, runs in _by_cosine(corpus):
         cells = [
-            _signed(difference(runs, split, other, figure), form)
-            for other, figure, form in columns
-            for split in (SPLITS if other != "p1" else ("val",))
+            _signed(difference(runs, split, other, figure), FORMS[figure])
+            for other, figure, splits in columns
+            for split in splits
         ]
         rows.append([f"`{idea}`", str(len(runs)), *cells, _passed(runs)])
     heads = ["candidate", "seeds", "dF, VAL", "dF, OOD", "dCL, VAL", "dCL, OOD", "cosine − P1, VAL", "R@5 − P1, VAL"]
     return _table([*heads, "`causal`"], rows)
+
+
+def weakest(corpus: str) -> str:
+    """A row a candidate, and one of P1: cosine and R@5, and the cheat that each is least above, or furthest below."""
+    rows = []
+    for idea, runs in _by_cosine(corpus):
+        cells = []
+        for figure in ("cosine", "r5"):
+            for split in SPLITS:
+                own = FORMS[figure](mean(run["splits"][split][figure]["value"] for run in runs)).lstrip("+")
+                found = {cheat: difference(runs, split, cheat, figure) or (0.0, 0.0, 0.0) for cheat in CHEATS}
+                cheat = min(found, key=lambda name: found[name][0])
+                cells.append(f"{own}, {cheat} {_signed(found[cheat], FORMS[figure])}")
+        rows.append([f"`{idea}`", str(len(runs)), *cells, _passed(runs)])
+    heads = ["candidate", "seeds", "cosine, VAL", "cosine, OOD", "R@5 unseen, VAL", "R@5 unseen, OOD", "`causal`"]
+    return _table(heads, rows)
+
+
+def _by_cosine(corpus: str) -> list[tuple[str, list[dict[str, Any]]]]:
+    """All results of a corpus, the greatest dF on VAL first."""
+    found = results(corpus).items()
+    return sorted(found, key=lambda item: -(difference(item[1], "val", "filter", "cosine") or (0.0,))[0])
 
 
 def _passed(runs: list[dict[str, Any]]) -> str:
@@ -131,14 +164,6 @@ def _passed(runs: list[dict[str, Any]]) -> str:
         letters = "".join(letter for letter in "ABCDE" if run["causal"][letter])
         said.append(f"{run['causal']['passed']}/{run['causal']['of']}" + (f" ({letters})" if len(letters) < 5 else ""))
     return ", ".join(said if len(set(said)) > 1 else said[:1])
-
-
-def _cosine(value: float) -> str:
-    return f"{value:+.3f}".replace("-", "−")
-
-
-def _points(value: float) -> str:
-    return f"{100 * value:+.1f}".replace("-", "−")
 
 
 def _signed(found: Interval | None, form: Callable[[float], str]) -> str:
@@ -155,7 +180,7 @@ def main() -> None:
         print(f"\nablation on factbook\n\n{ablation()}")
     for corpus in CORPORA:
         if candidates(corpus):
-            print(f"\nfrontier on {corpus}\n\n{frontier(corpus)}")
+            print(f"\nfrontier on {corpus}\n\n{frontier(corpus)}\n\n{weakest(corpus)}")
 
 
 if __name__ == "__main__":
