@@ -14,7 +14,7 @@ from tables import CORPORA, HERE, P1, Interval, candidates, difference, results
 DIAL = ("next-text", "rank-0.03", "rank-0.1", "rank-0.3", "rank-1", "rank-3", "rank-alone")
 """The candidates that one line joins: more and more of `rank`."""
 RIDGE = ("factbook",)
-"""Corpora whose order can be learnt: `ridge` is the best cheat of both there, and `filter` and `copy-last` elsewhere."""
+"""Corpora whose order can be learnt: there `ridge` is the best cheat of both."""
 CHANGES = ("with-", "without-")
 """How changes of `next` begin: small points without a label, as their table has them."""
 
@@ -52,7 +52,7 @@ def panel(axis: Axes, corpus: str) -> None:
     yardstick = [found for name in P1 for found in [place(corpus, results(corpus).get(name, []))] if found]
     for across, up in yardstick[:1]:
         (left, right), title = axis.get_xlim(), corpus
-        if left - (right - left) < across[0] < right + (right - left):
+        if across[0] > left - (right - left):
             axis.plot(across[0], up[0], "s", color="black", markersize=5)
             points["P1"] = across[0], up[0]
         else:

@@ -97,11 +97,11 @@ def summary(run: Run, others: Path, idea: str) -> dict[str, Any]:
 
 
 def _paired(run: Run, others: Path, idea: str) -> dict[str, dict[str, Any]]:
-    """Differences to those of AGAINST that are there, on the same windows; by the same seed, where it was run."""
+    """Differences to those of AGAINST that are there, on the same windows: by the same seed, P1 by the one it has."""
     found = {}
     for name, ideas in AGAINST.items():
-        kept = [folder for other in ideas for folder in sorted(others.glob(f"{other}-s[0-9]*")) if folder.is_dir()]
-        kept.sort(key=lambda folder: not folder.name.endswith(f"-s{run.record['seed']}"))
+        seed = "*" if name == "p1" else run.record["seed"]
+        kept = [folder for other in ideas for folder in sorted(others.glob(f"{other}-s{seed}")) if folder.is_dir()]
         other = Run(kept[0], {}) if kept and idea not in ideas else None
         if other and _context(other) == _context(run):  # another context has other windows
             both: dict[str, Any] = {split: {} for split in SPLITS}

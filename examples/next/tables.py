@@ -42,7 +42,7 @@ FORMS = {"cosine": _cosine, "r5": _points, "rollout": _cosine}
 def results(corpus: str, folder: Path = RESULTS) -> dict[str, list[dict[str, Any]]]:
     """The results of a corpus: idea → its seeds in order."""
     found: dict[str, list[dict[str, Any]]] = {}
-    read = [json.loads(file.read_text("utf-8")) for file in (folder / corpus).glob("*.json")]
+    read = [json.loads(file.read_text("utf-8")) for file in (folder / corpus).glob("*-s[0-9]*.json")]
     for one in sorted(read, key=lambda one: one["seed"]):
         found.setdefault(one["idea"], []).append(one)
     return found

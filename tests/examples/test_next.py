@@ -20,7 +20,7 @@ from lvmcore import Corpus, Run, Shape
 
 EXAMPLES = Path(__file__).resolve().parents[2] / "examples"
 RESULTS = EXAMPLES / "next" / "results"
-FILES = sorted(RESULTS.glob("*/*.json"))
+FILES = sorted(RESULTS.glob("*/*-s[0-9]*.json"))
 MODULES = ("bench", "result", "tables", "plot", "neighbours", "units")
 CORPUS = "world,articles=24,length=14,dim=48,latent=8"
 CHEATS = {"context-mean", "copy-last", "filter", "random", "ridge"}
