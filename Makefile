@@ -14,7 +14,8 @@ $(VENV)/installed: pyproject.toml constraints.txt
 	touch $@
 
 demo: $(VENV)/installed
-	$(BIN)/lvm run --arch transformer --loss mse+dir:0.002 --epochs 5 --precision auto
+	$(BIN)/lvm run next
+	$(BIN)/lvm run --arch transformer --loss mse+dir:0.002 --data factbook --epochs 3 --precision auto
 	$(BIN)/lvm compare
 
 # a process a core, each of one thread

@@ -48,6 +48,7 @@ VARIANT_KEYS = {
     "lr": "learning rate",
     "weight_decay": "weight decay of the optimizer",
     "clip": "the gradient's norm is clipped at this",
+    "ema": "decay of the average of the weights over the steps, which is then what is validated and kept; 0: none",
     "best": "what the kept weights are chosen by: {best}",
     "patience": "epochs without a better one after which the run ends; without it, it goes to its end",
     "gates": "the gate profile that the final evaluation is judged by",

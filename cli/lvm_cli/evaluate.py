@@ -63,7 +63,7 @@ def command(
     root: Path,
     as_json: bool,
 ) -> None:
-    """Evaluate a model (a run, its id, `latest`, or a .safetensors file) or a yardstick by name.
+    """Evaluate a model (a run, its id, `latest`, or a .safetensors file) or a yardstick by name; a+b: their mean.
 
     \b
     lvm eval latest

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import torch
 
-from lvmcore import Corpus, CorpusInfo
+from lvmcore import Corpus, CorpusInfo, Lab
 
 FOLDER = Path(__file__).resolve().parents[2] / "examples"
 
@@ -60,3 +60,26 @@ def test_the_script_prints_a_line_a_split(
     monkeypatch.setattr("sys.argv", ["near_copies.py", "nothing"])
     assert example.main() == 2
     assert "unknown corpus 'nothing'" in capsys.readouterr().err
+
+
+def test_a_run_is_evaluated_on_the_targets_that_are_left(
+    example: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    data = "world,articles=20,length=12,dim=48,latent=8"
+    lab = Lab(tmp_path, progress=False)
+    lab.train(arch="amn", size="toy", epochs=1, data=data, evaluate=False)
+    corpus = lab.corpus(data)
+    copies = {split: example.near_copies(corpus.windows(split), 0.6) for split in ("val", "ood")}
+    assert all(0 < int(found.sum()) < len(found) for found in copies.values())
+    evaluation = example.without_copies(lab, corpus, "latest", 0.6)
+    for split, found in copies.items():
+        assert evaluation.windows[split].targets.tolist() == corpus.windows(split).targets[:][~found].tolist()
+        assert len(evaluation.columns[split]["cosine"]) == int((~found).sum())
+    whole = lab.evaluate("latest", splits=["val"]).columns["val"]["cosine"]
+    assert evaluation.columns["val"]["cosine"] == pytest.approx(whole[~copies["val"].numpy()], abs=1e-6)
+    monkeypatch.setattr(
+        "sys.argv", ["near_copies.py", data, "--threshold", "0.6", "--model", "latest", "--runs", str(tmp_path)]
+    )
+    assert example.main() == 0
+    assert "of causal" in (printed := capsys.readouterr().out)
+    assert printed.count("the nearest cheat") == 6
