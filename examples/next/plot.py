@@ -16,7 +16,7 @@ DIAL = ("next-text", "rank-0.03", "rank-0.1", "rank-0.3", "rank-1", "rank-3", "r
 RIDGE = ("factbook",)
 """Corpora whose order can be learnt: there `ridge` is the best cheat of both."""
 CHANGES = ("with-", "without-")
-"""How changes of `next` begin: small points without a label, as their table has them."""
+"""How changes of `next` begin: small points, for they have a table of their own."""
 
 
 def main() -> None:
@@ -50,18 +50,19 @@ def panel(axis: Axes, corpus: str) -> None:
     axis.axhline(0, color="0.4", linewidth=0.8)
     axis.axvline(0, color="0.4", linewidth=0.8)
     yardstick = [found for name in P1 for found in [place(corpus, results(corpus).get(name, []))] if found]
+    title = corpus
     for across, up in yardstick[:1]:
-        (left, right), title = axis.get_xlim(), corpus
+        left, right = axis.get_xlim()
         if across[0] > left - (right - left):
             axis.plot(across[0], up[0], "s", color="black", markersize=5)
             points["P1"] = across[0], up[0]
         else:
             title += f"; P1 outside of it, at ({across[0]:+.3f}, {up[0]:+.1f})".replace("-", "−")
-        axis.set_title(title, fontsize=10)
+    axis.set_title(title, fontsize=10)
     across, up = best_cheats(corpus)
     axis.set(xlabel=f"cosine less {across}", ylabel=f"R@5 unseen less {up}, points")
     axis.grid(alpha=0.3)
-    name_all(axis, {idea: point for idea, point in points.items() if not idea.startswith(CHANGES)})
+    name_all(axis, points)
 
 
 def best_cheats(corpus: str) -> tuple[str, str]:
@@ -78,6 +79,7 @@ def place(corpus: str, runs: list[dict[str, Any]]) -> tuple[Interval, Interval] 
 
 def name_all(axis: Axes, points: dict[str, tuple[float, float]]) -> None:
     """Names at the right, each as high as its point unless the one below is too near."""
+    axis.autoscale_view()  # else the limits are not yet those of the picture
     below, high = -1.0, axis.transData + axis.transAxes.inverted()
     for idea, point in sorted(points.items(), key=lambda item: item[1][1]):
         below = max(below + 0.045, float(high.transform(point)[1]))
