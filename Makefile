@@ -25,7 +25,7 @@ test: $(VENV)/installed
 lint: $(VENV)/installed
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	$(BIN)/cog --check --diff -I docs -I examples/reproduction docs/*.md README.md
+	$(BIN)/cog --check --diff -I docs -I examples -I examples/reproduction docs/*.md README.md
 	$(BIN)/pyright
 
 format: $(VENV)/installed
@@ -34,7 +34,7 @@ format: $(VENV)/installed
 
 # the generated tables of the documentation, from the code
 docs: $(VENV)/installed
-	$(BIN)/cog -r -I docs -I examples/reproduction docs/*.md README.md
+	$(BIN)/cog -r -I docs -I examples -I examples/reproduction docs/*.md README.md
 
 clean:
 	rm -rf $(VENV) .pytest_cache .ruff_cache .hypothesis

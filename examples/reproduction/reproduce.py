@@ -18,9 +18,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import shlex
 import shutil
-import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
@@ -28,6 +26,9 @@ from pathlib import Path
 from typing import Any
 
 import attrs
+
+sys.path.insert(0, str(Path(__file__).parents[1]))
+from units import carry_out_all, lvm
 
 HERE = Path(__file__).parent
 RESULTS = HERE / "results"
@@ -67,6 +68,10 @@ class Unit:
     @property
     def folder(self) -> Path:
         return RESULTS / self.group / f"{self.label}-s{self.seed}"
+
+    @property
+    def done(self) -> bool:
+        return self.folder.is_dir()
 
     @property
     def words(self) -> list[str]:
@@ -156,11 +161,6 @@ def carry_out(unit: Unit, keep: Path | None) -> None:
         shutil.rmtree(scratch)
 
 
-def lvm(*words: str) -> dict[str, Any]:
-    done = subprocess.run([sys.executable, "-m", "lvmcore", *words], stdout=subprocess.PIPE, check=True, text=True)
-    return json.loads(done.stdout)
-
-
 def slim(folder: Path, unit: Unit) -> None:
     """Leave what `lvm compare` reads: no weights, no figures of single windows, the yardsticks once a corpus."""
     for file in ("model.safetensors", "windows.safetensors", ".lock"):
@@ -188,16 +188,7 @@ def main() -> None:
     if asked.only in ("novels", "docs") and not getattr(asked, asked.only):
         parser.error(f"--only {asked.only} needs --{asked.only} FILE")
     chosen = [unit for unit in units(asked.novels, asked.docs) if asked.only in (None, unit.group)]
-    for number, unit in enumerate(chosen, 1):
-        done = unit.folder.is_dir()
-        if asked.list or not done:
-            state = "done" if done else "to do"
-            print(f"{number}/{len(chosen)} {state:>5}  lvm run {shlex.join(unit.words)}", flush=True)
-        if not done and not asked.list:
-            try:
-                carry_out(unit, asked.keep)
-            except subprocess.CalledProcessError as failed:  # lvm has said what is wrong
-                sys.exit(failed.returncode)
+    carry_out_all(chosen, lambda unit: carry_out(unit, asked.keep), only_list=asked.list)
 
 
 if __name__ == "__main__":

@@ -1,0 +1,93 @@
+"""The frontier: what a candidate has over the best cheat of cosine, and over the best of retrieval, on VAL.
+
+python examples/next/plot.py    # results → frontier.png; needs the extra `report`
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import matplotlib.pyplot as plt
+from matplotlib.axes import Axes
+from tables import CORPORA, HERE, P1, Interval, candidates, difference, results
+
+DIAL = ("next-text", "rank-0.03", "rank-0.1", "rank-0.3", "rank-1", "rank-3", "rank-alone")
+"""The candidates that one line joins: more and more of `rank`."""
+RIDGE = ("factbook",)
+"""Corpora whose order can be learnt: there `ridge` is the best cheat of both."""
+CHANGES = ("with-", "without-")
+"""How changes of `next` begin: small points, for they have a table of their own."""
+
+
+def main() -> None:
+    shown = [corpus for corpus in CORPORA if candidates(corpus)]
+    lines = -(-len(shown) // 2)
+    figure, axes = plt.subplots(lines, 2, figsize=(13, 4.6 * lines), layout="constrained", squeeze=False)
+    for axis, corpus in zip(axes.flat, shown, strict=False):
+        panel(axis, corpus)
+    for axis in axes.flat[len(shown) :]:
+        axis.set_axis_off()
+    figure.savefig(HERE / "frontier.png", dpi=110)
+
+
+def panel(axis: Axes, corpus: str) -> None:
+    """One corpus: a point a candidate, with its intervals; names stand beside, in the order of the points."""
+    points: dict[str, tuple[float, float]] = {}
+    for idea, runs in candidates(corpus).items():
+        found = place(corpus, runs)
+        if found:
+            (across, up), small = found, idea.startswith(CHANGES)
+            points[idea] = across[0], up[0]
+            colour = "0.6" if small else "tab:blue" if idea in DIAL else "tab:orange"
+            spans = [[[value - low], [high - value]] for value, low, high in (across, up)]
+            axis.errorbar(
+                across[0], up[0], xerr=spans[0], yerr=spans[1], fmt="o", color=colour, elinewidth=0.8,
+                markersize=3 if small else 5, alpha=0.7,
+            )  # fmt: skip
+    line = [points[idea] for idea in DIAL if idea in points]
+    if len(line) > 1:
+        axis.plot(*zip(*line, strict=True), color="tab:blue", linewidth=0.8, alpha=0.5)
+    axis.axhline(0, color="0.4", linewidth=0.8)
+    axis.axvline(0, color="0.4", linewidth=0.8)
+    yardstick = [found for name in P1 for found in [place(corpus, results(corpus).get(name, []))] if found]
+    title = corpus
+    for across, up in yardstick[:1]:
+        left, right = axis.get_xlim()
+        if across[0] > left - (right - left):
+            axis.plot(across[0], up[0], "s", color="black", markersize=5)
+            points["P1"] = across[0], up[0]
+        else:
+            title += f"; P1 outside of it, at ({across[0]:+.3f}, {up[0]:+.1f})".replace("-", "−")
+    axis.set_title(title, fontsize=10)
+    across, up = best_cheats(corpus)
+    axis.set(xlabel=f"cosine less {across}", ylabel=f"R@5 unseen less {up}, points")
+    axis.grid(alpha=0.3)
+    name_all(axis, points)
+
+
+def best_cheats(corpus: str) -> tuple[str, str]:
+    """That of cosine and that of retrieval."""
+    return ("ridge", "ridge") if corpus in RIDGE else ("filter", "copy-last")
+
+
+def place(corpus: str, runs: list[dict[str, Any]]) -> tuple[Interval, Interval] | None:
+    """Where a candidate stands on VAL: across by cosine, up by R@5 in points."""
+    cosine, retrieval = best_cheats(corpus)
+    across, up = difference(runs, "val", cosine, "cosine"), difference(runs, "val", retrieval, "r5")
+    return (across, (100 * up[0], 100 * up[1], 100 * up[2])) if across and up else None
+
+
+def name_all(axis: Axes, points: dict[str, tuple[float, float]]) -> None:
+    """Names at the right, each as high as its point unless the one below is too near."""
+    axis.autoscale_view()  # else the limits are not yet those of the picture
+    below, high = -1.0, axis.transData + axis.transAxes.inverted()
+    for idea, point in sorted(points.items(), key=lambda item: item[1][1]):
+        below = max(below + 0.045, float(high.transform(point)[1]))
+        axis.annotate(
+            idea, point, xytext=(1.02, below), textcoords="axes fraction", fontsize=8, va="center",
+            arrowprops={"arrowstyle": "-", "color": "0.7", "linewidth": 0.5, "shrinkB": 3},
+        )  # fmt: skip
+
+
+if __name__ == "__main__":
+    main()
