@@ -1,6 +1,6 @@
 """The frontier: what a candidate has over the best cheat of cosine, and over the best of retrieval, on VAL.
 
-python examples/next/plot.py    # results → frontier.png; needs the extra `report`
+python examples/next/plot.py    # results → frontier.png, scaling.png; needs the extra `report`
 """
 
 from __future__ import annotations
@@ -8,8 +8,10 @@ from __future__ import annotations
 from typing import Any
 
 import matplotlib.pyplot as plt
+import numpy as np
 from matplotlib.axes import Axes
-from tables import CORPORA, HERE, P1, Interval, candidates, difference, results
+from matplotlib.figure import Figure
+from tables import CORPORA, HERE, P1, Interval, candidates, difference, parts, results
 
 DIAL = ("next-text", "rank-0.03", "rank-0.1", "rank-0.3", "rank-1", "rank-3", "rank-alone")
 """The candidates that one line joins: more and more of `rank`."""
@@ -28,6 +30,7 @@ def main() -> None:
     for axis in axes.flat[len(shown) :]:
         axis.set_axis_off()
     figure.savefig(HERE / "frontier.png", dpi=110)
+    scaling("novels").savefig(HERE / "scaling.png", dpi=110)
 
 
 def panel(axis: Axes, corpus: str) -> None:
@@ -63,6 +66,25 @@ def panel(axis: Axes, corpus: str) -> None:
     axis.set(xlabel=f"cosine less {across}", ylabel=f"R@5 unseen less {up}, points")
     axis.grid(alpha=0.3)
     name_all(axis, points)
+
+
+def scaling(corpus: str) -> Figure:
+    """dF and dCL on VAL over the number of training windows, a line a loss, with intervals."""
+    figure, axes = plt.subplots(1, 2, figsize=(11, 3.6), layout="constrained")
+    labels = ("dF", "cosine less filter", 1), ("dCL", "R@5 unseen less copy-last, points", 100)
+    for axis, (key, label, scale) in zip(axes, labels, strict=True):
+        for loss in dict.fromkeys(point["loss"] for point in parts(corpus)):
+            held = [point for point in parts(corpus) if point["loss"] == loss]
+            value, low, high = (
+                scale * np.array([point["val"][key][end] for point in held]) for end in ("value", "low", "high")
+            )
+            spans = value - low, high - value
+            axis.errorbar([point["windows"] for point in held], value, yerr=spans, fmt="o-", label=loss, capsize=2)
+        axis.axhline(0, color="0.4", linewidth=0.8)
+        axis.set(xscale="log", xlabel=f"training windows of {corpus}", ylabel=label)
+        axis.grid(alpha=0.3)
+    axes[0].legend()
+    return figure
 
 
 def best_cheats(corpus: str) -> tuple[str, str]:

@@ -78,6 +78,7 @@ def measured(corpus: Corpus, share: float, loss: str) -> dict[str, Any]:
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", required=True, metavar="NAME[=FILE]", help="a corpus, and what it is called")
+    parser.add_argument("--parts", type=float, nargs="+", default=PARTS, help="shares of the training articles")
     parser.add_argument("--results", type=Path, default=RESULTS, help=argparse.SUPPRESS)
     asked = parser.parse_args()
     name, _, data = asked.data.partition("=")
@@ -85,7 +86,7 @@ def main() -> int:
     points: list[dict[str, Any]] = json.loads(file.read_text("utf-8")) if file.is_file() else []
     try:
         corpus = Lab().corpus(data or name)
-        for share in PARTS:
+        for share in asked.parts:
             for loss in LOSSES:
                 if any((point["share"], point["loss"]) == (share, loss) for point in points):
                     continue

@@ -30,6 +30,10 @@ def _cosine(value: float) -> str:
     return f"{value:+.3f}".replace("-", "−")
 
 
+def _fine(value: float) -> str:
+    return f"{value:+.4f}".replace("-", "−")
+
+
 def _points(value: float) -> str:
     return f"{100 * value:+.1f}".replace("-", "−")
 
@@ -148,6 +152,26 @@ def weakest(corpus: str) -> str:
                 cells.append(f"{own}, {cheat} {_signed(found[cheat], FORMS[figure])}")
         rows.append([f"`{idea}`", str(len(runs)), *cells, _passed(runs)])
     heads = ["candidate", "seeds", "cosine, VAL", "cosine, OOD", "R@5 unseen, VAL", "R@5 unseen, OOD", "`causal`"]
+    return _table(heads, rows)
+
+
+def parts(corpus: str) -> list[dict[str, Any]]:
+    """What scaling.py measured on a corpus, the smallest part first."""
+    file = RESULTS / "scaling" / f"{corpus}.json"
+    return sorted(json.loads(file.read_text("utf-8")), key=lambda point: (point["windows"], point["loss"]))
+
+
+def scaling(corpus: str) -> str:
+    """A row a part of the training articles and a loss."""
+    rows = []
+    for point in parts(corpus):
+        cells = [
+            _signed((found["value"], found["low"], found["high"]), form)
+            for key, form in (("dF", _fine), ("dCL", _points))
+            for found in (point[split][key] for split in SPLITS)
+        ]
+        rows.append([f"{point['windows']:,}", f"`{point['loss']}`", str(point["epochs"]), *cells])
+    heads = ["training windows", "loss", "epochs", "dF, VAL", "dF, OOD", "dCL, VAL", "dCL, OOD"]
     return _table(heads, rows)
 
 

@@ -89,9 +89,9 @@ def test_parts_lie_within_each_other_and_leave_the_other_splits_alone(
 def test_a_point_that_is_there_is_not_measured_again(
     scaling: ModuleType, small: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(scaling, "PARTS", (0.5, 1.0))
     monkeypatch.setattr(scaling, "EPOCHS", 1)
-    monkeypatch.setattr("sys.argv", ["scaling.py", "--data", f"own={small}", "--results", str(tmp_path)])
+    words = ["scaling.py", "--data", f"own={small}", "--parts", "0.5", "1", "--results", str(tmp_path)]
+    monkeypatch.setattr("sys.argv", words)
     assert scaling.main() == 0
     points = json.loads((tmp_path / "own.json").read_text("utf-8"))
     assert [(point["share"], point["loss"], point["epochs"]) for point in points] == [

@@ -23,7 +23,8 @@ def test_every_row_of_the_comparison_is_a_variant_and_what_followed_it_too() -> 
     rows = ["amn-584k-fresh", "transformer-optimized", "amn-790k", "584k-stable", "directional-fix", "v3-directional"]
     rows += ["p1", "p2", "p3", "p4", "p5"]
     followed = ["p5-retry-005", "p5-retry-010", "p5.1", "p6b", "p7", "p8", "p1-5", "lstm", "gru", "planted"]
-    assert sorted(NAMES) == sorted(["base", *rows, *followed])
+    own = ["next", "next-text", "next-transformer"]
+    assert sorted(NAMES) == sorted(["base", *rows, *followed, *own])
 
 
 @pytest.mark.parametrize("name", NAMES)

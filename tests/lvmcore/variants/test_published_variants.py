@@ -162,7 +162,8 @@ def recipe(variant: Variant) -> tuple[Any, ...]:
 
 
 def test_every_variant_is_the_one_that_was_described(catalogue: Catalogue) -> None:
-    own = {name: variant for name, variant in catalogue.variants.items() if name not in ("base", "planted")}
+    others = ("base", "planted", "next", "next-text", "next-transformer")  # of no publication
+    own = {name: variant for name, variant in catalogue.variants.items() if name not in others}
     assert {name: recipe(variant) for name, variant in own.items()} == RECIPES
     for name, variant in own.items():
         stages = [attrs.asdict(stage, filter=lambda field, value: value is not None) for stage in variant.stages]
