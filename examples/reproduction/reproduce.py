@@ -163,8 +163,8 @@ def carry_out(unit: Unit, keep: Path | None) -> None:
 
 def slim(folder: Path, unit: Unit) -> None:
     """Leave what `lvm compare` reads: no weights, no figures of single windows, the yardsticks once a corpus."""
-    for file in ("model.safetensors", "windows.safetensors", ".lock"):
-        (folder / file).unlink(missing_ok=True)
+    for file in (*folder.glob("*.safetensors"), folder / ".lock"):  # weights, single windows, what resuming needs
+        file.unlink(missing_ok=True)
     run = json.loads((folder / "run.json").read_text("utf-8"))
     write(folder / "run.json", run | {"command": ["lvm", "run", *unit.words]})
     if unit.folder.name != YARDSTICKS:
