@@ -298,6 +298,9 @@ def test_every_architecture_gives_a_raw_prediction_for_each_context(registry: Re
 def test_every_parameter_of_every_architecture_gets_a_gradient(registry: Registry) -> None:
     for arch in every(registry):
         model = toy(arch, registry).train()
+        with torch.no_grad():  # nothing passes a last layer that begins at 0
+            for parameter in model.parameters():
+                parameter.add_(0.01 * torch.randn_like(parameter))
         model(CONTEXTS).square().sum().backward()
         idle = [name for name, p in model.named_parameters() if p.grad is None or not p.grad.abs().sum() > 0]
         # a key's bias shifts every score alike, which a softmax does not see

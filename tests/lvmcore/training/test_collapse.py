@@ -104,7 +104,7 @@ class Breaking:
         self.at, self.of, self.seen = step, of, 0
 
     def __call__(self, step: Any) -> torch.Tensor:
-        if step.model.__self__.model.training:
+        if step.model.func.__self__.model.training:
             self.seen += 1
         return self.of(step) if self.seen >= self.at else step.raw.square().mean()
 

@@ -156,11 +156,11 @@ def test_a_gradient_that_is_not_finite_changes_no_weight(
     before: list[dict[str, Tensor]] = []
     forward = Trainer._forward
 
-    def poisoned(self: Trainer, context: Tensor) -> Tensor:
+    def poisoned(self: Trainer, context: Tensor, **how: Any) -> Tensor:
         if self.model.training and self.epoch == 2:
             before.append({name: p.detach().clone() for name, p in self.model.named_parameters()})
-            return forward(self, context) * float("nan")
-        return forward(self, context)
+            return forward(self, context, **how) * float("nan")
+        return forward(self, context, **how)
 
     monkeypatch.setattr(Trainer, "_forward", poisoned)
     outcome, run, trainer = train(variant, corpus, registry, tmp_path)
