@@ -79,6 +79,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", required=True, metavar="NAME[=FILE]", help="a corpus, and what it is called")
     parser.add_argument("--parts", type=float, nargs="+", default=PARTS, help="shares of the training articles")
+    parser.add_argument("--losses", nargs="+", default=LOSSES, metavar="EXPR", help="what each part is trained with")
     parser.add_argument("--results", type=Path, default=RESULTS, help=argparse.SUPPRESS)
     asked = parser.parse_args()
     name, _, data = asked.data.partition("=")
@@ -87,7 +88,7 @@ def main() -> int:
     try:
         corpus = Lab().corpus(data or name)
         for share in asked.parts:
-            for loss in LOSSES:
+            for loss in asked.losses:
                 if any((point["share"], point["loss"]) == (share, loss) for point in points):
                     continue
                 points.append(measured(corpus, share, loss))
