@@ -21,8 +21,9 @@ from lvmcore import Corpus, Evaluation, Lab, LvmError, Windows
 from lvmcore.evaluation.evaluator import CAUSAL, Evaluator
 from lvmcore.evaluation.predictors import predictor_of_model
 from lvmcore.evaluation.settings import Settings
+from lvmcore.prediction.search import nearest
 
-BLOCK = 2048  # rows that are compared at a time
+BLOCK = 2048  # targets that are looked for at a time
 
 
 def near_copies(windows: Windows, threshold: float) -> Tensor:
@@ -31,17 +32,9 @@ def near_copies(windows: Windows, threshold: float) -> Tensor:
     The windows without them are `attrs.evolve(windows, targets=windows.targets[:][~found])`.
     """
     corpus = windows.corpus
-    training = corpus.rows_of("train")[:]
-    highest = [_highest(batch.target, corpus, training) for batch in windows.batches(BLOCK)]
-    return torch.cat([torch.empty(0), *highest]) > threshold
-
-
-def _highest(targets: Tensor, corpus: Corpus, rows: Tensor) -> Tensor:
-    """The highest cosine of each target (B, D) with one of the rows (B,); −1 where there is none."""
-    found = targets.new_full((len(targets),), -1.0)
-    for part in rows.split(BLOCK):
-        found = torch.maximum(found, (targets @ corpus.rows(part).T).amax(1))
-    return found.cpu()
+    held_out = torch.cat([corpus.rows_of(split)[:] for split in ("val", "ood")])
+    nearest_row = (nearest(corpus, batch.target, 1, without=held_out)[0] for batch in windows.batches(BLOCK))
+    return torch.cat([torch.empty(0, dtype=torch.bool), *((cosine > threshold).any(1) for cosine in nearest_row)])
 
 
 def without_copies(lab: Lab, corpus: Corpus, model: str, threshold: float) -> Evaluation:

@@ -11,14 +11,12 @@ import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from tables import CORPORA, HERE, P1, Interval, candidates, difference, parts, results
+from tables import CORPORA, HERE, P1, Interval, candidates, difference, is_change, parts, results
 
 DIAL = ("next-text", "rank-0.03", "rank-0.1", "rank-0.3", "rank-1", "rank-3", "rank-alone")
 """The candidates that one line joins: more and more of `rank`."""
 RIDGE = ("factbook",)
 """Corpora whose order can be learnt: there `ridge` is the best cheat of both."""
-CHANGES = ("with-", "without-")
-"""How changes of `next` begin: small points, for they have a table of their own."""
 
 
 def main() -> None:
@@ -39,7 +37,7 @@ def panel(axis: Axes, corpus: str) -> None:
     for idea, runs in candidates(corpus).items():
         found = place(corpus, runs)
         if found:
-            (across, up), small = found, idea.startswith(CHANGES)
+            (across, up), small = found, is_change(idea)
             points[idea] = across[0], up[0]
             colour = "0.6" if small else "tab:blue" if idea in DIAL else "tab:orange"
             spans = [[[value - low], [high - value]] for value, low, high in (across, up)]

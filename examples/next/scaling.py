@@ -43,14 +43,12 @@ def part_of(corpus: Corpus, share: float, target: Path) -> None:
     save_corpus(target, blocks, np.concatenate([[0], lengths.cumsum()]), corpus.splits.numpy()[kept], info)
 
 
-def measured(corpus: Corpus, share: float, loss: str) -> dict[str, Any]:
+def measured(part: Path, share: float, loss: str) -> dict[str, Any]:
     """Train on a part, and evaluate: differences to the cheats."""
     with tempfile.TemporaryDirectory() as folder:
-        lab = Lab(Path(folder, "runs"), progress=False)
-        data = Path(folder, "part.safetensors")
-        part_of(corpus, share, data)
+        lab = Lab(folder, progress=False)
         epochs = min(MOST, round(EPOCHS / share))
-        run = lab.train("next-text", data=str(data), loss=loss, epochs=epochs, evaluate=False)
+        run = lab.train("next-text", data=str(part), loss=loss, epochs=epochs, evaluate=False)
         document = lab.evaluate(run, gates="causal", max_windows=EVALUATED).document
         found = {
             split: {
@@ -75,6 +73,11 @@ def measured(corpus: Corpus, share: float, loss: str) -> dict[str, Any]:
     }
 
 
+def told(point: dict[str, Any]) -> str:
+    gain, ranks = point["val"]["dF"]["value"], point["val"]["dCL"]["value"]
+    return f"{point['windows']:,} windows, {point['loss']}: dF {gain:+.4f}, dCL {100 * ranks:+.1f}"
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", required=True, metavar="NAME[=FILE]", help="a corpus, and what it is called")
@@ -85,19 +88,18 @@ def main() -> int:
     name, _, data = asked.data.partition("=")
     file = asked.results / f"{name}.json"
     points: list[dict[str, Any]] = json.loads(file.read_text("utf-8")) if file.is_file() else []
+    file.parent.mkdir(parents=True, exist_ok=True)
     try:
         corpus = Lab().corpus(data or name)
         for share in asked.parts:
-            for loss in asked.losses:
-                if any((point["share"], point["loss"]) == (share, loss) for point in points):
-                    continue
-                points.append(measured(corpus, share, loss))
-                file.parent.mkdir(parents=True, exist_ok=True)
-                write_whole(file, to_json(points) + "\n")
-                point = points[-1]
-                gain, ranks = point["val"]["dF"]["value"], point["val"]["dCL"]["value"]
-                said = f"{point['windows']:,} windows, {loss}"
-                print(f"{name}: {said}: dF {gain:+.4f}, dCL {100 * ranks:+.1f}", flush=True)
+            done = {point["loss"] for point in points if point["share"] == share}
+            if missing := [loss for loss in asked.losses if loss not in done]:
+                with tempfile.TemporaryDirectory() as folder:
+                    part_of(corpus, share, part := Path(folder, "part.safetensors"))
+                    for loss in missing:
+                        points.append(measured(part, share, loss))
+                        write_whole(file, to_json(points) + "\n")
+                        print(f"{name}: {told(points[-1])}", flush=True)
     except LvmError as problem:
         print(problem, file=sys.stderr)
         return problem.exit_status

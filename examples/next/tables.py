@@ -95,7 +95,7 @@ def ablation(corpus: str = "factbook") -> str:
     variants = catalogue().variants
     rows = []
     for idea, runs in candidates(corpus).items():
-        if idea != "next" and any("next" in run["differences"]["val"] for run in runs) and _is_change(idea):
+        if idea != "next" and any("next" in run["differences"]["val"] for run in runs) and is_change(idea):
             cells = [
                 _signed(difference(runs, split, "next", figure), form)
                 for figure, form in FORMS.items()
@@ -115,7 +115,8 @@ def ablation(corpus: str = "factbook") -> str:
     return f"{said}; `causal` {_passed(whole)}.\n\n{table}"
 
 
-def _is_change(idea: str) -> bool:
+def is_change(idea: str) -> bool:
+    """Whether it is `next` with one thing changed, which the ablation tells of."""
     return idea.startswith(("with-", "without-"))
 
 

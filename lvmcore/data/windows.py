@@ -100,6 +100,13 @@ class Batch:
         """(B,) int64: the same on the processor, where rows are numbered."""
         return self.corpus.article_of[self.targets]
 
+    @cached_property
+    def rows_of_articles(self) -> Tensor:
+        """(N,) int64: all rows of the articles that the windows lie in, each once, in order; on the processor."""
+        numbers = self.article_numbers.unique()
+        begins = self.corpus.starts[numbers]
+        return Ranges(begins, self.corpus.starts[numbers + 1] - begins)[:]
+
     def _there(self, held: Tensor) -> Tensor:
         """What goes with the rows, where they are."""
         return held.to(self.corpus.device, non_blocking=True)
@@ -138,9 +145,7 @@ class Batch:
 
         And which of them are others to each window: in its own article, outside of the window (B, N) bool.
         """
-        numbers = self.article_numbers.unique()
-        begins, counts = self.corpus.starts[numbers], self.corpus.starts[numbers + 1] - self.corpus.starts[numbers]
-        rows = Ranges(begins, counts)[:]
+        rows = self.rows_of_articles
         there, last = self._there(rows), self._there(self.targets)[:, None]
-        own = self._there(numbers.repeat_interleave(counts)) == self.articles[:, None]  # (B, N)
+        own = self._there(self.corpus.article_of[rows]) == self.articles[:, None]  # (B, N)
         return self.corpus.rows(rows), own & ((there < last - self.length) | (there > last))

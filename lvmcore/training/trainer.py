@@ -254,13 +254,13 @@ class Trainer:
 
     def _step(self, batch: Batch, probe: EpochRecord | None) -> tuple[dict[str, Value], Tensor, bool]:
         """Forward, backward, one step of the optimizer, unless something is not finite."""
-        several = len(self.prepared.objective.active(self.epoch)) > 1
-        values = self._values(batch, None if probe and several else self.compiled)  # whose graph is for one backward
+        apart = probe is not None and len(self.prepared.objective.active(self.epoch)) > 1
+        values = self._values(batch, None if apart else self.compiled)  # whose graph is for one backward
         with products(self.conditions.precision, self.corpus.device.type):
-            if probe is not None and len(values) > 1:
+            if probe is not None and apart:
                 probe.gradients(gradient_norms(values, self.model))
             norm, taken = descend(values, self.model, self.optimizer, self.variant.clip)
-        if probe is not None and len(values) == 1:  # the whole gradient is the term's
+        if probe is not None and not apart:  # the whole gradient is the term's
             probe.gradients(dict.fromkeys(values, float(norm)))
         return values, norm, taken
 

@@ -42,9 +42,8 @@ class Retrieval:
 
             A prediction that is no direction finds nothing: its target stands last.
             """
-            batch, starts = chunk.batch, chunk.batch.corpus.starts
-            articles = batch.article_numbers.unique()
-            rows = torch.cat([torch.arange(*starts[article : article + 2].tolist()) for article in articles.tolist()])
+            batch = chunk.batch
+            rows = batch.rows_of_articles
             alike = chunk.keys.alike(rows)
             targets = torch.searchsorted(rows, batch.targets)[:, None]  # (B, 1), places among rows
             copies = alike == alike[targets]
