@@ -15,6 +15,10 @@ _SIGNALS = (signal.SIGINT, signal.SIGTERM)
 _asked = threading.Event()
 
 
+class Stopped(KeyboardInterrupt):
+    """It was asked for, and is heeded where nothing is half done."""
+
+
 @contextmanager
 def deferred() -> Iterator[None]:
     """Note the first SIGTERM or SIGINT until whoever works heeds it; the second one ends the work at once."""
@@ -41,8 +45,8 @@ def heed() -> None:
     """To be called where work can end.
 
     Raises:
-        KeyboardInterrupt: it was asked for since.
+        Stopped: it was asked for since.
     """
     if _asked.is_set():
         _asked.clear()
-        raise KeyboardInterrupt
+        raise Stopped

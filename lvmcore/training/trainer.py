@@ -25,7 +25,7 @@ from lvmcore.listeners import Listeners
 from lvmcore.model import LatentVectorModel, build_model, fit, rebuilt, restore
 from lvmcore.registry import Registry
 from lvmcore.runs.run import Run
-from lvmcore.stopping import heed
+from lvmcore.stopping import Stopped, heed
 from lvmcore.training.ahead import ahead
 from lvmcore.training.average import Average
 from lvmcore.training.collapse import CollapseWatch, Remedy
@@ -188,7 +188,11 @@ class Trainer:
             self.drawn_from = memory_of_samplers(self.stages)
             self.record = EpochRecord(self.epoch, self.prepared.stage.name, self.course.rate)
         self.tell("lvm_epoch_started", run=self.run, epoch=self.epoch)
-        record, fault = self._pass(self.record), self.record.fault
+        try:
+            record, fault = self._pass(self.record), self.record.fault
+        except Stopped:
+            self.saving.save()
+            raise
         self.record = None
         self.records.append(record)
         if collapse := self.watch.see(record, fault):
@@ -225,12 +229,11 @@ class Trainer:
             self.average.step(self.model)
             terms = {label: value.weighted.detach() for label, value in values.items()}
             self.tell("lvm_step_finished", run=self.run, step=number + 1, terms=terms)
+            record.seconds = time.perf_counter() - began
             if self.saving.due() and number + 1 < steps:  # else the epoch's end is near
-                record.seconds = time.perf_counter() - began
                 if said := self.saving.save():
                     record.event(said)
                 began = time.perf_counter() - record.seconds
-        record.seconds = time.perf_counter() - began
         with self.average.within(self.model):
             validation = validate(self._predict, self.val_windows, self.watched)
         if said := self.course.end_epoch(validation["val_loss"]):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import signal
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -17,9 +18,11 @@ from training import made, train
 from lvmcore import component, hookimpl
 from lvmcore.data.corpus import Corpus
 from lvmcore.errors import LvmError, MachineError
+from lvmcore.listeners import Listeners
 from lvmcore.plugins import Plugin, Plugins
 from lvmcore.registry import Registered, Registry
 from lvmcore.runs.run import Run
+from lvmcore.stopping import deferred
 from lvmcore.training.saving import Interval
 from lvmcore.training.state import TrainerState
 from lvmcore.variants.variant import Variant
@@ -188,6 +191,39 @@ def test_the_state_is_saved_at_the_end_of_an_epoch_and_every_so_often_between(
     variant = attrs.evolve(variant, batch_size=10, epochs=1)  # 6 steps
     train(variant, corpus, registry, tmp_path, save_every=Interval.of(every) if every else None)
     assert saved == steps
+
+
+class Asks:
+    """Sends SIGTERM at the n-th step."""
+
+    def __init__(self, step: int) -> None:
+        self.left = step
+
+    @hookimpl
+    def lvm_step_finished(self) -> None:
+        self.left -= 1
+        if not self.left:
+            os.kill(os.getpid(), signal.SIGTERM)
+
+
+@pytest.mark.parametrize(("asked", "epoch", "step"), [(2, 1, 2), (6, 1, 6), (9, 2, 3)])
+def test_what_was_done_until_a_signal_is_saved(
+    asked: int, epoch: int, step: int, variant: Variant, corpus: Corpus, registry: Registry, tmp_path: Path
+) -> None:
+    """After 2 steps of 6; after the last, in the validation, at whose averaged weights nothing may be saved; later."""
+    variant = attrs.evolve(variant, batch_size=10, epochs=3, ema=0.9)
+    _, whole, _ = train(variant, corpus, registry, tmp_path)
+    run = Run.create(tmp_path, "x", [])
+    trainer = made(variant, corpus, registry, run, listeners=Listeners(registry.plugins.manager, [Asks(asked)]))
+    with deferred(), pytest.raises(KeyboardInterrupt):
+        trainer.train()
+    state = TrainerState.load(run.state_file)
+    assert (state.epoch, state.step) == (epoch, step)
+    assert state.record and state.record["seconds"] > 0
+    trainer = made(variant, corpus, registry, run)
+    state.restore(trainer)
+    trainer.train()
+    require_equal(run, whole)
 
 
 class Disk:
