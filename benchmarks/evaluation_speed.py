@@ -1,6 +1,8 @@
 """The batched evaluation beside one window at a time, and beside the model's forward passes alone, in windows/s.
 
     python benchmarks/evaluation_speed.py [--windows 1000] [--rounds 3] [--all] [--json]
+    python benchmarks/evaluation_speed.py --device cuda --windows 100000 \\
+        --data 'world,articles=26000,length=45,dim=384'    # that of a GPU
 
 * evaluation: the five tests of 5CAT with gain and direction, as `lvm eval` measures them: per-window figures, without
   the yardsticks and the bootstrap;
@@ -36,7 +38,7 @@ from torch import Tensor
 from lvmcore.data.corpus import Corpus
 from lvmcore.data.open import open_corpus
 from lvmcore.data.windows import Windows
-from lvmcore.device import autocast, processor_name, resolve
+from lvmcore.device import autocast, facts, find, processor_name, resolve
 from lvmcore.evaluation.checks import checks_of
 from lvmcore.evaluation.measurement import columns_of
 from lvmcore.evaluation.predictors import BASELINE, of_role, predictor_of_model, term_of, yardstick
@@ -70,8 +72,9 @@ def floor(model: LatentVectorModel, windows: Windows, precision: str, cpu: bool)
 
     def passes(contexts: list[Tensor]) -> None:
         for context in contexts:
-            with autocast(precision):
-                model(context)
+            with autocast(precision, context.device.type):
+                made = model(context)
+        made[0, 0].item()  # which waits until all are done
 
     spent = 0.0
     for batch in windows.batches(BATCH):
@@ -85,8 +88,9 @@ def floor(model: LatentVectorModel, windows: Windows, precision: str, cpu: bool)
 def calls(model: LatentVectorModel, windows: Windows, precision: str) -> None:
     for batch in windows.batches(1):
         for _ in range(CALLS):
-            with autocast(precision):
-                model(batch.context)
+            with autocast(precision, batch.context.device.type):
+                made = model(batch.context)
+        made[0, 0].item()
 
 
 def one_by_one(predict: plain.Predict, articles: list[tuple[int, plain.Array]], windows: int) -> None:
@@ -97,7 +101,7 @@ def one_by_one(predict: plain.Predict, articles: list[tuple[int, plain.Array]], 
 def measure(arch: str, precision: str, corpus: Corpus, registry: Registry, asked: argparse.Namespace) -> dict[str, Any]:
     """Windows/s of the four by round, the warm-up left out."""
     torch.manual_seed(0)
-    model = build_model(arch, "", corpus.dim, CONTEXT, registry).eval()
+    model = build_model(arch, "", corpus.dim, CONTEXT, registry).to(corpus.device).eval()
     predictor = predictor_of_model(arch, model, precision)
     filter = yardstick(term_of(of_role(registry, BASELINE)), corpus, registry).predict
     checks = checks_of(protocol_of(DEFAULT, registry).protocol, registry, CONTEXT)
@@ -105,7 +109,8 @@ def measure(arch: str, precision: str, corpus: Corpus, registry: Registry, asked
     windows = attrs.evolve(whole, targets=whole.targets[: asked.windows])
     single = attrs.evolve(whole, targets=whole.targets[: asked.single])
     rows = [corpus.rows(torch.arange(*corpus.starts[i : i + 2].tolist())).numpy() for i in numbers_of(corpus, "val")]
-    predict = one_at_a_time(lambda context, target: predictor.predict(context, target).float())
+    here = corpus.device
+    predict = one_at_a_time(lambda rows, target: predictor.predict(rows.to(here), target.to(here)).float().cpu())
     rounds = [
         (
             len(windows) / seconds(lambda: columns_of(predictor, windows, checks, filter=filter), asked.cpu_time),
@@ -149,6 +154,8 @@ def main() -> None:
     parser.add_argument("--single", type=int, default=20, help="windows evaluated one at a time")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--arch", choices=ARCHITECTURES)
+    parser.add_argument("--device", default="cpu", help="cpu, cuda, cuda:1, mps, auto")
+    parser.add_argument("--data", default="wiki", help="a corpus file, or a corpus by name")
     parser.add_argument("--all", action="store_true", help="bf16 also where the processor has no native product")
     parser.add_argument(
         "--cpu-time", action="store_true", help="on a busy machine: the processor's time, in one thread"
@@ -156,12 +163,15 @@ def main() -> None:
     parser.add_argument("--json", action="store_true")
     asked = parser.parse_args()
     registry = Registry(Plugins(only=()))
-    corpus = open_corpus("wiki", registry)
+    device = find(asked.device)
+    corpus = open_corpus(asked.data, registry).on(device)
     if asked.cpu_time:
         torch.set_num_threads(1)
-    precisions = ["fp32", "bf16"] if asked.all or resolve("auto") == "bf16" else ["fp32"]
-    machine = {"processor": processor_name(), "threads": torch.get_num_threads(), "torch": torch.__version__}
+    precisions = ["fp32", "bf16"] if asked.all or resolve("auto", device) == "bf16" else ["fp32"]
+    machine: dict[str, Any] = {"processor": processor_name(), "threads": torch.get_num_threads()}
+    machine |= {"torch": torch.__version__, "device": facts(device)}
     note = f"{machine['processor']}, {machine['threads']} threads, torch {machine['torch']}, {platform.system()}"
+    note += "" if device == "cpu" else f"; {device}: {machine['device']['name']}"
     if not asked.json:
         print(f"{note}; medians of {asked.rounds} rounds, windows/s{' of processor time' * asked.cpu_time}\n")
         print("| model | precision | evaluation | floor | 18 calls | one by one", end=" | ")
