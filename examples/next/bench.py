@@ -2,6 +2,7 @@
 
     python examples/next/bench.py --data factbook --seeds 0,1 --only next 'with*'
     python examples/next/bench.py --data wiki --data novels=FILE.safetensors
+    python examples/next/bench.py --data wiki --init docs=runs/MODEL --only next-text
     python examples/next/bench.py --data wiki --list
 
 The protocol, which was fixed before anything was looked at:
@@ -14,6 +15,7 @@ The protocol, which was fixed before anything was looked at:
    looks by chance alone.
 
 A result is one small JSON, results/CORPUS/IDEA-sSEED.json, filed last and whole; one that is there is not repeated.
+With --init NAME=MODEL ideas begin with the weights of a model, and are filed as IDEA-from-NAME.
 The runs that others are compared with window by window, those of AGAINST, leave their figures of single windows
 beside it, and come first: a result has no difference to one that was not there when it was made.
 """
@@ -40,7 +42,7 @@ from units import carry_out_all, lvm
 HERE = Path(__file__).parent
 RESULTS = HERE / "results"
 IDEAS = HERE / "ideas.toml"
-PLUGINS = ("neighbours.py",)
+PLUGINS = ("neighbours.py", "whitening.py")
 """Files beside this one that ideas.toml needs."""
 P1 = {"wiki": "p1"}
 """Which P1 a corpus has beside it; on the others the one of 5 epochs, as many as P1's own training record holds."""
@@ -56,15 +58,22 @@ class Unit:
     data: str
     seed: int
     results: Path = RESULTS
+    init: tuple[str, str] | None = None
+    """What the model is called that it begins with, and where that is."""
+
+    @property
+    def filed_as(self) -> str:
+        return f"{self.idea}-from-{self.init[0]}" if self.init else self.idea
 
     @property
     def done(self) -> bool:
-        return result_file(self.results, self.corpus, self.idea, self.seed).is_file()
+        return result_file(self.results, self.corpus, self.filed_as, self.seed).is_file()
 
     @property
     def words(self) -> list[str]:
         given = [self.idea, "--data", self.data, "--seed", str(self.seed), "--registry", os.path.relpath(IDEAS)]
         given += [word for file in PLUGINS for word in ("--plugin", os.path.relpath(HERE / file))]
+        given += ["--init", self.init[1]] if self.init else []
         return [*given, "--precision", "auto"] if self.idea.startswith("p1") else given
 
 
@@ -73,29 +82,35 @@ def ideas(corpus: str) -> list[str]:
     return [P1.get(corpus, "p1-5"), "next", "next-text", *tomllib.loads(IDEAS.read_text("utf-8"))["variants"]]
 
 
-def units(corpora: dict[str, str], seeds: list[int], only: list[str], results: Path = RESULTS) -> Iterator[Unit]:
+def units(
+    corpora: dict[str, str],
+    seeds: list[int],
+    only: list[str],
+    results: Path = RESULTS,
+    init: tuple[str, str] | None = None,
+) -> Iterator[Unit]:
     """Corpus by corpus, seed by seed, what matches one of the patterns; P1 by the first seed alone."""
     for corpus, data in corpora.items():
         for seed in seeds:
             for idea in ideas(corpus):
                 wanted = not only or any(fnmatchcase(idea, pattern) for pattern in only)
                 if wanted and (seed == seeds[0] or idea not in AGAINST["p1"]):
-                    yield Unit(idea, corpus, data, seed, results)
+                    yield Unit(idea, corpus, data, seed, results, init)
 
 
 def carry_out(unit: Unit) -> None:
     """Train and evaluate, and file what is kept of it."""
     with tempfile.TemporaryDirectory(prefix="lvm-bench-") as scratch:
         made: dict[str, Any] = lvm("run", *unit.words, "--runs", scratch, "--quiet", "--json")
-        file_result(Path(made["path"]), unit.results, unit.corpus, unit.idea, unit.seed)
+        file_result(Path(made["path"]), unit.results, unit.corpus, unit.filed_as, unit.seed)
 
 
-def corpus_and_data(text: str) -> tuple[str, str]:
-    """`wiki`, or `NAME=FILE` for a corpus whose results are filed under a name of its own."""
-    name, _, data = text.partition("=")
+def named(text: str) -> tuple[str, str]:
+    """`wiki`, or `NAME=FILE` for what results are filed under a name of."""
+    name, _, file = text.partition("=")
     if not re.fullmatch(r"[\w-]+", name):
-        raise argparse.ArgumentTypeError(f"'{text}': expected a bundled corpus, or NAME=FILE")
-    return name, data or name
+        raise argparse.ArgumentTypeError(f"'{text}': expected NAME=FILE, or a name alone")
+    return name, file or name
 
 
 def seeds_of(text: str) -> list[int]:
@@ -104,14 +119,18 @@ def seeds_of(text: str) -> list[int]:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--data", metavar="NAME[=FILE]", type=corpus_and_data, action="append", required=True)
+    parser.add_argument("--data", metavar="NAME[=FILE]", type=named, action="append", required=True)
     parser.add_argument("--seeds", metavar="N,N", type=seeds_of, default=[0], help="0, where nothing is said")
     parser.add_argument(
         "--only", metavar="IDEA", nargs="+", default=[], help="these ideas, or patterns such as 'rank-*'"
     )
+    parser.add_argument(
+        "--init", metavar="NAME=MODEL", type=named, help="a run or a file whose weights they begin with"
+    )
     parser.add_argument("--list", action="store_true", help="say what is done and what is not")
     asked = parser.parse_args()
-    carry_out_all(units(dict(asked.data), asked.seeds, asked.only), carry_out, only_list=asked.list)
+    found = units(dict(asked.data), asked.seeds, asked.only, init=asked.init)
+    carry_out_all(found, carry_out, only_list=asked.list)
 
 
 if __name__ == "__main__":

@@ -80,6 +80,7 @@ def summary(run: Run, others: Path, idea: str) -> dict[str, Any]:
             "corpus": {key: record["corpus"][key] for key in ("name", "digest")} | {"name": others.name},
             "seed": record["seed"],
             "settings": {key: record["variant"][key] for key in SETTINGS},
+            "init": {key: record["init"][key] for key in ("run", "digest")} if record.get("init") else None,
             "parameters": record["parameters"],
             "status": record["status"],
             "best": record["best"],

@@ -21,7 +21,7 @@ from lvmcore import Corpus, Run, Shape
 EXAMPLES = Path(__file__).resolve().parents[2] / "examples"
 RESULTS = EXAMPLES / "next" / "results"
 FILES = sorted(RESULTS.glob("*/*-s[0-9]*.json"))
-MODULES = ("bench", "result", "tables", "plot", "neighbours", "units")
+MODULES = ("bench", "result", "tables", "plot", "neighbours", "whitening", "units")
 CORPUS = "world,articles=24,length=14,dim=48,latent=8"
 CHEATS = {"context-mean", "copy-last", "filter", "random", "ridge"}
 
@@ -77,6 +77,20 @@ def test_a_unit_is_filed_whole_once_and_beside_what_was_there_before(bench: Any,
     assert str(tmp_path) not in "".join(file.read_text("utf-8") for file in (tmp_path / "tiny").glob("*.json"))
 
 
+def test_an_idea_may_begin_with_the_weights_of_a_model_and_is_filed_apart(
+    bench: Any, next_: Any, lvm: Lvm, tmp_path: Path
+) -> None:
+    made = json.loads(lvm("run", "next-text", "--data", CORPUS, "--size", "toy", "--epochs", "1", "--json").stdout)
+    (unit,) = bench.units({"tiny": CORPUS}, [0], ["next-text"], tmp_path, ("other", made["path"]))
+    bench.carry_out(unit)
+    assert unit.done
+    assert not bench.Unit("next-text", "tiny", CORPUS, 0, tmp_path).done
+    ((kept,),) = next_.tables.results("tiny", tmp_path).values()
+    assert kept["idea"] == "next-text-from-other"
+    assert kept["init"]["run"] == Path(made["path"]).name
+    assert str(tmp_path) not in json.dumps(kept)
+
+
 def test_a_unit_that_fails_leaves_nothing_that_looks_like_a_result(
     bench: Any, next_: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -108,11 +122,11 @@ def test_p1_runs_by_the_first_seed_alone_and_a_corpus_has_one_of_them(next_: Any
 
 
 def test_a_corpus_file_is_filed_under_the_name_given(next_: Any) -> None:
-    assert next_.bench.corpus_and_data("novels=a/b.safetensors") == ("novels", "a/b.safetensors")
-    assert next_.bench.corpus_and_data("wiki") == ("wiki", "wiki")
+    assert next_.bench.named("novels=a/b.safetensors") == ("novels", "a/b.safetensors")
+    assert next_.bench.named("wiki") == ("wiki", "wiki")
     for wrong in ("a/b.safetensors", "=x", "../up=x"):
         with pytest.raises(next_.bench.argparse.ArgumentTypeError):
-            next_.bench.corpus_and_data(wrong)
+            next_.bench.named(wrong)
 
 
 def test_the_list_names_what_is_done_and_what_is_not(capfd: pytest.CaptureFixture[str]) -> None:
@@ -170,6 +184,32 @@ def test_neighbours_are_those_of_a_plain_loop(training: bool, next_: Any, make_c
         weights = torch.tensor([cosine / tau for cosine, _ in best]).double().softmax(0)
         expected = sum(w * (target[j] - context[j].mean(0)) for w, (_, j) in zip(weights, best, strict=True))
         torch.testing.assert_close(given[i], 0.5 * expected, atol=1e-5, rtol=0)
+
+
+def test_whitened_cosines_are_those_of_the_whole_matrix(next_: Any) -> None:
+    """Beside the inverse square root by eigenvectors, which gives the same cosines as a triangular factor."""
+    drawn = torch.Generator().manual_seed(0)
+    shrink, decay = 0.2, 0.7
+    loss = next_.whitening.White(shrink=shrink, decay=decay).build()
+    mean, moment = torch.zeros(6).double(), torch.zeros(6, 6).double()
+    for step in range(1, 4):
+        unit, target = (
+            torch.nn.functional.normalize(torch.randn(20, 6, generator=drawn).double() + 1, dim=1) for _ in range(2)
+        )
+        given = loss(SimpleNamespace(unit=unit, target=target))
+        mean = decay * mean + (1 - decay) * target.mean(0)
+        moment = decay * moment + (1 - decay) * sum(torch.outer(row, row) for row in target) / 20
+        m, second = (held / (1 - decay**step) for held in (mean, moment))
+        covariance = second - torch.outer(m, m)
+        values, vectors = torch.linalg.eigh(
+            (1 - shrink) * covariance + shrink * covariance.trace() / 6 * torch.eye(6).double()
+        )
+        white = vectors @ torch.diag(values**-0.5) @ vectors.T
+        cosines = [
+            float((white @ (p - m)) @ (white @ (y - m)) / ((white @ (p - m)).norm() * (white @ (y - m)).norm()))
+            for p, y in zip(unit, target, strict=True)
+        ]
+        assert float(given) == pytest.approx(1 - sum(cosines) / 20, abs=1e-12)
 
 
 class Zero(nn.Module):
