@@ -71,10 +71,11 @@ def floor(model: LatentVectorModel, windows: Windows, precision: str, cpu: bool)
     """Seconds of the evaluation's forward passes alone."""
 
     def passes(contexts: list[Tensor]) -> None:
+        made = contexts[0]
         for context in contexts:
             with autocast(precision, context.device.type):
                 made = model(context)
-        made[0, 0].item()  # which waits until all are done
+        made.flatten()[0].item()  # which waits until all are done
 
     spent = 0.0
     for batch in windows.batches(BATCH):
@@ -87,10 +88,11 @@ def floor(model: LatentVectorModel, windows: Windows, precision: str, cpu: bool)
 @torch.inference_mode()
 def calls(model: LatentVectorModel, windows: Windows, precision: str) -> None:
     for batch in windows.batches(1):
+        made = batch.context
         for _ in range(CALLS):
-            with autocast(precision, batch.context.device.type):
+            with autocast(precision, made.device.type):
                 made = model(batch.context)
-        made[0, 0].item()
+        made.flatten()[0].item()
 
 
 def one_by_one(predict: plain.Predict, articles: list[tuple[int, plain.Array]], windows: int) -> None:

@@ -219,7 +219,8 @@ def test_what_was_done_until_a_signal_is_saved(
         trainer.train()
     state = TrainerState.load(run.state_file)
     assert (state.epoch, state.step) == (epoch, step)
-    assert state.record and state.record["seconds"] > 0
+    assert state.record
+    assert state.record["seconds"] > 0
     trainer = made(variant, corpus, registry, run)
     state.restore(trainer)
     trainer.train()
