@@ -81,7 +81,7 @@ def estimate(
             memory = parameters * 4 * (2 + _kept(optimizer))
             if device != ON_PAPER:
                 model.to(device).train().set_epoch(epoch)
-                descent = optimizer.build(model.parameters(), variant.lr, variant.weight_decay)
+                descent = optimizer.build(model.trained(), variant.lr, variant.weight_decay)
                 compiled = Compiled.of(model, stage.batch_size, chosen, corpus.device) if compile else None
                 took = _step_seconds(variant, prepared, train, model, descent, epoch, chosen, compiled)
                 timed.append(took * prepared.steps * stage.epochs)

@@ -88,6 +88,21 @@ class LatentVectorModel(nn.Module):
     def parameter_count(self) -> int:
         return sum(parameter.numel() for parameter in self.parameters())
 
+    def trained(self) -> list[nn.Parameter]:
+        """The weights, for an optimizer; also those that are frozen, which a later epoch may free.
+
+        Raises:
+            LvmError: there is none to train.
+        """
+        weights = list(self.parameters())
+        if not any(one.requires_grad for one in weights):
+            raise LvmError(
+                "the architecture has no weights to train",
+                where=f"'{self.recipe.arch}'",
+                fix="what needs no training is a predictor: lvm new plugin DIR --predictor NAME",
+            )
+        return weights
+
     @property
     def device(self) -> torch.device:
         """Where its weights are."""

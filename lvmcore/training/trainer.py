@@ -110,7 +110,7 @@ class Trainer:
         for prepared in self.stages[1:]:
             self._rebuilt(prepared.stage)
         optimizer = registry.make("optimizer", parse_one(variant.optimizer))
-        self.optimizer: Optimizer = optimizer.build(self.model.parameters(), variant.lr, variant.weight_decay)
+        self.optimizer: Optimizer = optimizer.build(self.model.trained(), variant.lr, variant.weight_decay)
         self.average = Average(variant.ema)
         self.course = Course(self.optimizer, self.stages)
         self.compiled = self._compiled()

@@ -162,6 +162,38 @@ class Hears:
         self.epochs.append(record["epoch"])
 
 
+COPIES = """\
+from torch import nn
+from lvmcore import component, hookimpl
+
+@component
+class Copies:
+    "Has no weights."
+
+    def build(self, shape):
+        return Last()
+
+class Last(nn.Module):
+    def forward(self, context):
+        return context[:, -1]
+
+@hookimpl
+def lvm_architectures():
+    return [("copies", Copies)]
+"""
+
+
+def test_an_architecture_without_weights_is_refused_before_the_first_step(small: Path, tmp_path: Path) -> None:
+    file = tmp_path / "copies.py"
+    file.write_text(COPIES)
+    lab = Lab(tmp_path / "runs", plugins=[file], forgiving=True, progress=False)
+    for work in (lab.train, lab.estimate):
+        with pytest.raises(LvmError, match="has no weights to train") as caught:
+            work(data=str(small), arch="copies")
+        assert caught.value.where == "'copies'"
+    assert lab.runs == []
+
+
 def test_a_listener_hears_of_its_run_alone(lab: Lab, small: Path) -> None:
     listener = Hears()
     lab.train(data=str(small), listeners=[listener], **TOY)
