@@ -11,17 +11,21 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from conftest import Lvm, MakeCorpus
 from torch import nn
 
-from lvmcore import Corpus, Run, Shape
+from lvmcore import Corpus, Lab, Run, Shape
 
 EXAMPLES = Path(__file__).resolve().parents[2] / "examples"
 RESULTS = EXAMPLES / "next" / "results"
 FILES = sorted(RESULTS.glob("*/*-s[0-9]*.json"))
-MODULES = ("bench", "result", "tables", "plot", "neighbours", "whitening", "units")
+MODULES = (
+    "bench", "result", "tables", "plot", "neighbours", "whitening", "by_source", "reencode",
+    "build", "profiles", "units",
+)  # fmt: skip
 CORPUS = "world,articles=24,length=14,dim=48,latent=8"
 CHEATS = {"context-mean", "copy-last", "filter", "random", "ridge"}
 
@@ -210,6 +214,52 @@ def test_whitened_cosines_are_those_of_the_whole_matrix(next_: Any) -> None:
             for p, y in zip(unit, target, strict=True)
         ]
         assert float(given) == pytest.approx(1 - sum(cosines) / 20, abs=1e-12)
+
+
+def test_differences_by_source_are_means_over_its_windows(next_: Any) -> None:
+    drawn = np.random.default_rng(0)
+    articles = {"val": np.repeat([0, 1, 2, 5], 7), "ood": np.repeat([3, 4], 5)}
+    corpus = SimpleNamespace(info=SimpleNamespace(sources=("a", "b", "a", "c", "c", "b")))
+
+    def evaluation() -> SimpleNamespace:
+        columns = {
+            split: {name: drawn.random(len(held)) for name in ("cosine", "B/unseen/r5")}
+            for split, held in articles.items()
+        }
+        columns["val"]["B/unseen/r5"][3] = np.nan  # a window without candidates
+        windows = {split: SimpleNamespace(articles=torch.from_numpy(held)) for split, held in articles.items()}
+        return SimpleNamespace(columns=columns, windows=windows)
+
+    own, cheats = evaluation(), {"filter": evaluation(), "copy-last": evaluation()}
+    found = next_.by_source.by_source(corpus, own, cheats)
+    told = [(one["split"], one["source"], one["articles"], one["windows"]) for one in found]
+    assert told == [("val", "a", 2, 14), ("val", "b", 2, 14), ("ood", "c", 2, 10)]
+    for one in found:
+        inside = [corpus.info.sources[article] == one["source"] for article in articles[one["split"]]]
+        for name, cheat, column in (("dF", "filter", "cosine"), ("dCL", "copy-last", "B/unseen/r5")):
+            ours, theirs = (held.columns[one["split"]][column][inside] for held in (own, cheats[cheat]))
+            assert one[name]["value"] == pytest.approx(np.nanmean(ours - theirs))
+            assert one[name]["low"] < one[name]["value"] < one[name]["high"]
+
+
+def test_a_corpus_is_encoded_anew_with_its_bounds_and_splits(
+    next_: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    held, file = Lab().corpus("wiki"), tmp_path / "wiki-hash.safetensors"
+    lengths = held.starts.diff().tolist()
+    chunks = {
+        title: [f"{title} {number}" for number in range(count)]
+        for title, count in zip(held.info.titles, lengths, strict=True)
+    }
+    monkeypatch.setitem(next_.reencode.RECIPES, "wiki", (lambda: (chunks, set()), *next_.reencode.RECIPES["wiki"][1:]))
+    monkeypatch.setattr(sys, "argv", ["reencode.py", "wiki", "--encoder", "hash:32", "-o", str(file)])
+    assert next_.reencode.main() == 0
+    made = Corpus.open(file)
+    assert (made.dim, made.info.encoder_term, made.info.name) == (32, "hash:32", "wiki-hash")
+    for key in ("starts", "splits"):
+        assert torch.equal(getattr(made, key), getattr(held, key))
+    chunks.pop(held.info.titles[3])
+    assert next_.reencode.main() == 2
 
 
 class Zero(nn.Module):
