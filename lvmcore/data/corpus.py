@@ -100,12 +100,13 @@ class Corpus:
         self.placed: Placed = Here(self.vectors, self.scales)
 
     @classmethod
-    def open(cls, path: Path) -> Corpus:
+    def open(cls, path: str | Path) -> Corpus:
         """Memory-map a corpus file.
 
         Raises:
             LvmError: missing, not readable, truncated, or no corpus.
         """
+        path = Path(path)
         try:
             open_regular(path).close()  # which says why it can't be read; safetensors doesn't
             with safetensors.safe_open(str(path), framework="pt") as file:

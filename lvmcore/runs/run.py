@@ -66,9 +66,9 @@ class Run:
         return run
 
     @classmethod
-    def open(cls, path: Path) -> Self:
+    def open(cls, path: str | Path) -> Self:
         """Read a run back. One that is marked running, but that no process holds, was interrupted."""
-        file = path / "run.json"
+        file = (path := Path(path)) / "run.json"
         record = read_record(file)
         run = cls(path, record)
         if record["status"] == "running" and not run.is_held():

@@ -162,6 +162,15 @@ class Hears:
         self.epochs.append(record["epoch"])
 
 
+def test_a_path_may_be_a_text(lab: Lab, small: Path, tmp_path: Path) -> None:
+    run = lab.train(data=str(small), **TOY)
+    assert lvmcore.Run.open(str(run.path)).status == "finished"
+    held = lvmcore.Corpus.open(str(small))
+    file = str(tmp_path / "again.safetensors")
+    digest = lvmcore.save_corpus(file, held.vectors.numpy(), held.starts.numpy(), held.splits.numpy(), held.info)
+    assert lvmcore.Corpus.open(file).digest == digest == held.digest
+
+
 COPIES = """\
 from torch import nn
 from lvmcore import component, hookimpl

@@ -29,7 +29,7 @@ _UNKNOWN = f"sha256:{'0' * 64}"
 
 
 def save_corpus(
-    path: Path,
+    path: str | Path,
     vectors: np.ndarray | Iterable[np.ndarray],
     starts: np.ndarray,
     splits: np.ndarray,
@@ -48,7 +48,7 @@ def save_corpus(
         LvmError: arrays that do not fit, rows that are not finite or of norm 0, more or fewer rows or texts than N.
         MachineError: the disk is full, or the folder cannot be written.
     """
-    where = f"the corpus to be written to {path}"
+    path, where = Path(path), f"the corpus to be written to {path}"
     starts, splits = whole_numbers("starts", starts, np.int64), whole_numbers("splits", splits, np.uint8)
     rows, shape, dtype = _streamed(vectors, starts, where)
     starts_, splits_ = torch.from_numpy(starts), torch.from_numpy(splits)
