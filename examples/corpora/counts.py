@@ -22,9 +22,9 @@ def count(corpus: Corpus, texts: Path) -> dict[str, Any]:
     """Articles, chunks and windows of a corpus by source and split; the digest of its texts."""
     lengths = np.diff(corpus.starts)
     windows = np.maximum(lengths - WINDOW + 1, 0)
-    sources = np.array(corpus.info.sources)
+    sources = np.array([title.partition("/")[0] for title in corpus.info.titles])
     rows: dict[str, dict[str, dict[str, int]]] = {}
-    for source in dict.fromkeys(corpus.info.sources):
+    for source in dict.fromkeys(sources.tolist()):
         for number, split in enumerate(SPLITS):
             of = (sources == source) & (np.asarray(corpus.splits) == number)
             if of.any():

@@ -51,6 +51,10 @@ class Recipe:
     encoder: str
     split: str
     seed: int = 0
+    val: tuple[str, ...] = ()
+    """Patterns of titles; none: drawn, as `split` says."""
+    ood: tuple[str, ...] = ()
+    """Patterns of titles, besides the sources that stand outside."""
     sources: dict[str, Package] = attrs.field(validator=min_len(1))
 
     @property
@@ -63,7 +67,8 @@ class Recipe:
             "encoder": self.encoder,
             "split": self.split,
             "seed": self.seed,
-            "ood": tuple(name for name, package in self.sources.items() if package.ood),
+            "val": self.val,
+            "ood": (*(name for name, package in self.sources.items() if package.ood), *self.ood),
             "licence": licences,
             "source": ", ".join(packages),
         }

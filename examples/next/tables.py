@@ -17,7 +17,7 @@ from lvmcore.variants.catalogue import Catalogue, default_files, load_catalogue
 
 HERE = Path(__file__).parent
 RESULTS = HERE / "results"
-CORPORA = ("factbook", "wiki", "kjv", "novels")
+CORPORA = ("factbook", "wiki", "kjv", "novels", "sotu", "wiki-mpnet")
 P1 = ("p1", "p1-5")
 SPLITS = ("val", "ood")
 CHEATS = ("context-mean", "copy-last", "filter", "ridge")
@@ -173,6 +173,22 @@ def scaling(corpus: str) -> str:
         ]
         rows.append([f"{point['windows']:,}", f"`{point['loss']}`", str(point["epochs"]), *cells])
     heads = ["training windows", "loss", "epochs", "dF, VAL", "dF, OOD", "dCL, VAL", "dCL, OOD"]
+    return _table(heads, rows)
+
+
+def by_source(corpus: str) -> str:
+    """A row a source of a corpus: dF and dCL of what by_source.py took apart, a loss beside the other."""
+    runs = json.loads((RESULTS / "by-source" / f"{corpus}.json").read_text("utf-8"))
+    rows = []
+    for held in zip(*(run["sources"] for run in runs), strict=True):
+        first = held[0]
+        cells = [
+            _signed((one[key]["value"], one[key]["low"], one[key]["high"]), form)
+            for one in held
+            for key, form in (("dF", _cosine), ("dCL", _points))
+        ]
+        rows.append([f"`{first['source']}`", first["split"].upper(), f"{first['windows']:,}", *cells])
+    heads = ["source", "split", "windows", *(f"{key}, `{run['loss']}`" for run in runs for key in ("dF", "dCL"))]
     return _table(heads, rows)
 
 

@@ -52,11 +52,10 @@ def modules(monkeypatch: pytest.MonkeyPatch) -> dict[str, ModuleType]:
 
 
 @pytest.mark.parametrize("file", RECIPES, ids=lambda file: file.stem)
-def test_a_recipe_pins_every_package_and_holds_whole_sources_out(file: Path, modules: dict[str, ModuleType]) -> None:
+def test_a_recipe_pins_every_package_and_says_what_stands_outside(file: Path, modules: dict[str, ModuleType]) -> None:
     recipe = modules["recipe"].load(file)
-    assert len(recipe.sources) >= 2
     assert recipe.options["ood"]
-    assert recipe.split.endswith("/0")  # nothing is drawn for OOD: it is whole sources
+    assert recipe.split.endswith("/0")  # nothing is drawn for OOD: it is whole sources, or whole authors
     for name, package in recipe.sources.items():
         assert package.version.partition(":")[2] or package.version in package.file, name
         assert f"{name}: {package.licence}" in recipe.options["licence"]
@@ -94,7 +93,9 @@ def test_the_page_says_what_was_counted(file: Path, modules: dict[str, ModuleTyp
     counts = json.loads(file.with_suffix(".counts.json").read_text("utf-8"))
     recipe = modules["recipe"].load(file)
     assert list(counts["sources"]) == list(recipe.sources)
-    assert {name for name, splits in counts["sources"].items() if "ood" in splits} == set(recipe.options["ood"])
+    outside = {name for name, package in recipe.sources.items() if package.ood}
+    assert {name for name, splits in counts["sources"].items() if set(splits) == {"ood"}} == outside
+    assert outside or any("ood" in splits for splits in counts["sources"].values())
     page = (CORPORA / "README.md").read_text("utf-8")
     assert modules["counts"].table(counts) in page
     for name, package in recipe.sources.items():
@@ -186,6 +187,16 @@ def test_one_command_makes_the_corpus_and_counts_it(registries: Registries) -> N
     assert total == {"articles": 7, "chunks": len(corpus.vectors), "windows": len(corpus.vectors) - 5 * 7}
     assert corpus.texts is not None
     assert "harvest" in corpus.texts[0]
+
+
+def test_a_recipe_may_name_what_validates_and_what_stands_outside(registries: Registries) -> None:
+    registries.recipe |= {"val": ["*/1.txt", "*/2.txt"], "ood": ["*/4.txt"]}
+    registries.build()
+    corpus = Corpus.open(registries.into / "tiny.safetensors")
+    splits = dict(zip(corpus.info.titles, corpus.splits.tolist(), strict=True))
+    assert {title for title, split in splits.items() if split == 1} == {"speeches/1.txt", "speeches/2.txt"}
+    outside = {"speeches/4.txt", "manual/docs/guide.md", "manual/docs/reference.md"}
+    assert {title for title, split in splits.items() if split == 2} == outside
 
 
 def test_the_corpus_is_the_same_in_another_folder_and_packages_are_fetched_once(registries: Registries) -> None:

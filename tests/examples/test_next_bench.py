@@ -145,8 +145,10 @@ def test_the_list_names_what_is_done_and_what_is_not(capfd: pytest.CaptureFixtur
 def test_a_result_is_of_a_variant_as_it_is_written(file: Path, next_: Any) -> None:
     one = json.loads(file.read_text("utf-8"))
     assert file == next_.result.result_file(RESULTS, one["corpus"]["name"], one["idea"], one["seed"])
-    assert one["idea"] in next_.bench.ideas(one["corpus"]["name"])
-    variant = next_.tables.catalogue().variant(one["idea"])
+    idea, begun, _ = one["idea"].partition("-from-")
+    assert bool(begun) == bool(one.get("init"))
+    assert idea in next_.bench.ideas(one["corpus"]["name"])
+    variant = next_.tables.catalogue().variant(idea)
     assert one["settings"] == {key: getattr(variant, key) for key in next_.result.SETTINGS}
     assert set(one["differences"]["val"]) >= CHEATS
 
