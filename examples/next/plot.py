@@ -11,10 +11,8 @@ import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from tables import CORPORA, HERE, P1, Interval, candidates, difference, is_change, parts, results
+from tables import CORPORA, DIAL, HERE, P1, Interval, candidates, difference, is_change, parts, results
 
-DIAL = ("next-text", "rank-0.03", "rank-0.1", "rank-0.3", "rank-1", "rank-3", "rank-alone")
-"""The candidates that one line joins: more and more of `rank`."""
 RIDGE = ("factbook",)
 """Corpora whose order can be learnt: there `ridge` is the best cheat of both."""
 
@@ -22,7 +20,7 @@ RIDGE = ("factbook",)
 def main() -> None:
     shown = [corpus for corpus in CORPORA if candidates(corpus)]
     lines = -(-len(shown) // 2)
-    figure, axes = plt.subplots(lines, 2, figsize=(13, 4.6 * lines), layout="constrained", squeeze=False)
+    figure, axes = plt.subplots(lines, 2, figsize=(13, 6.4 * lines), layout="constrained", squeeze=False)
     for axis, corpus in zip(axes.flat, shown, strict=False):
         panel(axis, corpus)
     for axis in axes.flat[len(shown) :]:
@@ -102,7 +100,7 @@ def name_all(axis: Axes, points: dict[str, tuple[float, float]]) -> None:
     axis.autoscale_view()  # else the limits are not yet those of the picture
     below, high = -1.0, axis.transData + axis.transAxes.inverted()
     for idea, point in sorted(points.items(), key=lambda item: item[1][1]):
-        below = max(below + 0.045, float(high.transform(point)[1]))
+        below = max(below + 0.034, float(high.transform(point)[1]))
         axis.annotate(
             idea, point, xytext=(1.02, below), textcoords="axes fraction", fontsize=8, va="center",
             arrowprops={"arrowstyle": "-", "color": "0.7", "linewidth": 0.5, "shrinkB": 3},

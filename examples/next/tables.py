@@ -38,6 +38,8 @@ def _points(value: float) -> str:
     return f"{100 * value:+.1f}".replace("-", "−")
 
 
+DIAL = ("next-text", "rank-0.03", "rank-0.1", "rank-0.3", "rank-1", "rank-3", "rank-alone")
+"""More and more of `rank`, from cosine to retrieval."""
 FORMS = {"cosine": _cosine, "r5": _points, "rollout": _cosine}
 """How each figure is told: R@5 in points."""
 
@@ -71,12 +73,12 @@ def difference(runs: Iterable[dict[str, Any]], split: str, other: str, figure: s
     return mean(one["value"] for one in held), mean(one["low"] for one in held), mean(one["high"] for one in held)
 
 
-def tried() -> str:
-    """How many candidates, in how many runs."""
+def tried(where: str = "tables") -> str:
+    """How many candidates, in how many runs, and where they stand."""
     runs = [run for corpus in CORPORA for found in candidates(corpus).values() for run in found]
     ideas = {run["idea"] for run in runs}
     each = ", ".join(f"{len(candidates(corpus))} on {corpus}" for corpus in CORPORA if candidates(corpus))
-    return f"{len(ideas)} candidates were tried in {len(runs)} runs: {each}. All of them stand in the tables."
+    return f"{len(ideas)} candidates were tried in {len(runs)} runs: {each}. All of them stand in the {where}."
 
 
 def provenance() -> str:
@@ -120,8 +122,13 @@ def is_change(idea: str) -> bool:
     return idea.startswith(("with-", "without-"))
 
 
-def frontier(corpus: str) -> str:
-    """A row a candidate, and one of P1: dF, by which they stand in order, dCL, and what it has over P1."""
+def frontier(corpus: str, only: Iterable[str] = ()) -> str:
+    """A row a candidate, and one of P1: dF, by which they stand in order, dCL, and what it has over P1.
+
+    Args:
+        only: the ideas that are told of besides P1; all, where none is named.
+    """
+    shown = {*only, *P1} if only else set(results(corpus))
     columns: list[tuple[str, str, tuple[str, ...]]] = [
         ("filter", "cosine", SPLITS),
         ("copy-last", "r5", SPLITS),
@@ -130,6 +137,8 @@ def frontier(corpus: str) -> str:
     ]
     rows = []
     for idea, runs in _by_cosine(corpus):
+        if idea not in shown:
+            continue
         cells = [
             _signed(difference(runs, split, other, figure), FORMS[figure])
             for other, figure, splits in columns
