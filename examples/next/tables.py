@@ -185,6 +185,18 @@ def scaling(corpus: str) -> str:
     return _table(heads, rows)
 
 
+def seeds(corpus: str, idea: str) -> str:
+    """A row a seed of a candidate: its figures on VAL and OOD, and the letters that it passes."""
+    rows = []
+    for run in results(corpus)[idea]:
+        figures = [
+            FORMS[figure](run["splits"][split][figure]["value"]).lstrip("+") for figure in FORMS for split in SPLITS
+        ]
+        rows.append([str(run["seed"]), *figures, _passed([run])])
+    heads = [f"{name}, {split.upper()}" for name in ("cosine", "R@5 unseen", "rollout") for split in SPLITS]
+    return _table(["seed", *heads, "`causal`"], rows)
+
+
 def by_source(corpus: str) -> str:
     """A row a source of a corpus: dF and dCL of what by_source.py took apart, a loss beside the other."""
     runs = json.loads((RESULTS / "by-source" / f"{corpus}.json").read_text("utf-8"))

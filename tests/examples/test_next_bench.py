@@ -162,6 +162,8 @@ def test_the_tables_and_the_count_have_every_result(next_: Any) -> None:
         named = [row.split("`")[1] for row in rows]
         assert sorted(named) == sorted(tables.results(corpus))
         assert [row.split("`")[1] for row in tables.weakest(corpus).splitlines()[2:]] == named
+        for idea, held in tables.candidates(corpus).items():
+            assert len(tables.seeds(corpus, idea).splitlines()) == 2 + len(held)
         runs += sum(int(row.split("|")[2]) for row, name in zip(rows, named, strict=True) if name not in tables.P1)
     assert f"in {runs} runs" in tables.tried()
     assert runs == len([file for file in FILES if file.stem.rpartition("-s")[0] not in tables.P1])
