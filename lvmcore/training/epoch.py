@@ -39,7 +39,7 @@ class Series:
 
     def all(self) -> Tensor:
         """(steps,)"""
-        return torch.cat([*self._packed, *([torch.stack(self._new).cpu()] if self._new else [])])
+        return torch.cat([torch.empty(0), *self._packed, *([torch.stack(self._new).cpu()] if self._new else [])])
 
 
 class EpochRecord:
