@@ -220,6 +220,7 @@ class Trainer:
             heed()
             values, norm, taken = self._step(batch, record if number in probes else None)
             record.step(values, norm, len(batch.targets))
+            record.seconds = time.perf_counter() - began
             if taken and self.corpus.device.type != "cpu" and (record.steps % LOOK == 0 or record.steps == steps):
                 taken = record.sound(LOOK)
             self.course.step(taken)
@@ -229,7 +230,6 @@ class Trainer:
             self.average.step(self.model)
             terms = {label: value.weighted.detach() for label, value in values.items()}
             self.tell("lvm_step_finished", run=self.run, step=number + 1, terms=terms)
-            record.seconds = time.perf_counter() - began
             if self.saving.due() and number + 1 < steps:  # else the epoch's end is near
                 if said := self.saving.save():
                     record.event(said)

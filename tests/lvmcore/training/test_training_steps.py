@@ -168,3 +168,4 @@ def test_a_gradient_that_is_not_finite_changes_no_weight(
     assert outcome.status == "collapsed"
     assert run.epochs[1]["events"] == ["collapsed at epoch 2: the loss is not finite at step 1 (mse)"]
     assert len(before) == 1  # and the epoch ends there
+    assert run.epochs[1]["windows_per_second"] < 1e6  # the step took its time, as any other
