@@ -22,6 +22,7 @@ def count(corpus: Corpus, texts: Path) -> dict[str, Any]:
     """Articles, chunks and windows of a corpus by source and split; the digest of its texts."""
     lengths = np.diff(corpus.starts)
     windows = np.maximum(lengths - WINDOW + 1, 0)
+    # a folder that is built alone is no source: its files are, where titles begin with the recipe's source in any case
     sources = np.array([title.partition("/")[0] for title in corpus.info.titles])
     rows: dict[str, dict[str, dict[str, int]]] = {}
     for source in dict.fromkeys(sources.tolist()):

@@ -16,6 +16,7 @@ from typing import Any
 
 import attrs
 import numpy as np
+from bench import named
 
 from lvmcore import Corpus, Evaluation, Lab, LvmError, to_json
 from lvmcore.evaluation.statistics import Statistics
@@ -48,13 +49,14 @@ def by_source(corpus: Corpus, own: Evaluation, cheats: dict[str, Evaluation]) ->
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("runs", nargs="+", metavar="RUN")
-    parser.add_argument("--data", required=True, metavar="NAME[=FILE]", help="a corpus, and what it is called")
+    parser.add_argument(
+        "--data", required=True, type=named, metavar="NAME[=FILE]", help="a corpus, and what it is called"
+    )
     parser.add_argument("--results", type=Path, default=RESULTS, help=argparse.SUPPRESS)
     asked = parser.parse_args()
-    name, _, data = asked.data.partition("=")
-    lab = Lab()
+    (name, data), lab = asked.data, Lab()
     try:
-        corpus = lab.corpus(data or name)
+        corpus = lab.corpus(data)
         if not corpus.info.sources:
             raise LvmError("the corpus does not say where its articles come from", where=corpus.where)
         cheats = {cheat: lab.evaluate(cheat, corpus) for cheat, _ in COMPARED.values()}

@@ -21,6 +21,7 @@ sys.path.insert(0, str(Path(__file__).parents[2] / "plugins" / "lvm_corpora" / "
 from build import RECIPES
 
 from lvmcore import Lab, LvmError, save_corpus
+from lvmcore.building.encoding import encoded
 from lvmcore.expression import parse_one
 
 BLOCK = 512
@@ -57,8 +58,7 @@ def main() -> int:
 
         def blocks() -> Iterator[np.ndarray]:
             for at in range(0, len(texts), BLOCK):
-                rows = encoding.encode(texts[at : at + BLOCK])
-                yield (rows / np.linalg.norm(rows, axis=1, keepdims=True)).astype(np.float16)
+                yield encoded(encoding, texts[at : at + BLOCK])
                 print(
                     f"\r{min(at + BLOCK, len(texts)):,} of {len(texts):,} chunks", end="", file=sys.stderr, flush=True
                 )

@@ -19,6 +19,7 @@ from typing import Any
 
 import attrs
 import numpy as np
+from bench import named
 
 from lvmcore import Corpus, Lab, LvmError, save_corpus, to_json
 from lvmcore.files import write_whole
@@ -80,17 +81,19 @@ def told(point: dict[str, Any]) -> str:
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--data", required=True, metavar="NAME[=FILE]", help="a corpus, and what it is called")
+    parser.add_argument(
+        "--data", required=True, type=named, metavar="NAME[=FILE]", help="a corpus, and what it is called"
+    )
     parser.add_argument("--parts", type=float, nargs="+", default=PARTS, help="shares of the training articles")
     parser.add_argument("--losses", nargs="+", default=LOSSES, metavar="EXPR", help="what each part is trained with")
     parser.add_argument("--results", type=Path, default=RESULTS, help=argparse.SUPPRESS)
     asked = parser.parse_args()
-    name, _, data = asked.data.partition("=")
+    name, data = asked.data
     file = asked.results / f"{name}.json"
     points: list[dict[str, Any]] = json.loads(file.read_text("utf-8")) if file.is_file() else []
     file.parent.mkdir(parents=True, exist_ok=True)
     try:
-        corpus = Lab().corpus(data or name)
+        corpus = Lab().corpus(data)
         for share in asked.parts:
             done = {point["loss"] for point in points if point["share"] == share}
             if missing := [loss for loss in asked.losses if loss not in done]:

@@ -128,7 +128,7 @@ def frontier(corpus: str, only: Iterable[str] = ()) -> str:
     Args:
         only: the ideas that are told of besides P1; all, where none is named.
     """
-    shown = {*only, *P1} if only else set(results(corpus))
+    shown = {*only, *P1} if only else {*results(corpus)}
     columns: list[tuple[str, str, tuple[str, ...]]] = [
         ("filter", "cosine", SPLITS),
         ("copy-last", "r5", SPLITS),
@@ -176,7 +176,7 @@ def scaling(corpus: str) -> str:
     rows = []
     for point in parts(corpus):
         cells = [
-            _signed((found["value"], found["low"], found["high"]), form)
+            _signed(_interval(found), form)
             for key, form in (("dF", _fine), ("dCL", _points))
             for found in (point[split][key] for split in SPLITS)
         ]
@@ -204,9 +204,7 @@ def by_source(corpus: str) -> str:
     for held in zip(*(run["sources"] for run in runs), strict=True):
         first = held[0]
         cells = [
-            _signed((one[key]["value"], one[key]["low"], one[key]["high"]), form)
-            for one in held
-            for key, form in (("dF", _cosine), ("dCL", _points))
+            _signed(_interval(one[key]), form) for one in held for key, form in (("dF", _cosine), ("dCL", _points))
         ]
         rows.append([f"`{first['source']}`", first["split"].upper(), f"{first['windows']:,}", *cells])
     heads = ["source", "split", "windows", *(f"{key}, `{run['loss']}`" for run in runs for key in ("dF", "dCL"))]
@@ -226,6 +224,10 @@ def _passed(runs: list[dict[str, Any]]) -> str:
         letters = "".join(letter for letter in "ABCDE" if run["causal"][letter])
         said.append(f"{run['causal']['passed']}/{run['causal']['of']}" + (f" ({letters})" if len(letters) < 5 else ""))
     return ", ".join(said if len(set(said)) > 1 else said[:1])
+
+
+def _interval(found: dict[str, float]) -> Interval:
+    return found["value"], found["low"], found["high"]
 
 
 def _signed(found: Interval | None, form: Callable[[float], str]) -> str:

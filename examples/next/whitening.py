@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any
 
 import torch
 from attrs.validators import and_, ge, gt, lt
@@ -26,10 +26,6 @@ class White:
         default=0.1, help="share of the mean variance in each direction", validator=and_(gt(0), lt(1))
     )
     decay: float = option(default=0.9, help="of the averages over the steps", validator=and_(ge(0), lt(1)))
-
-    @classmethod
-    def toy(cls) -> Self:
-        return cls()
 
     def build(self) -> Whitened:
         return Whitened(self)

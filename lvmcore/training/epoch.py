@@ -34,12 +34,16 @@ class Series:
 
     def last(self, count: int) -> Tensor:
         """Those of the last so many steps, fewer than are packed at a time."""
-        parts = [*self._packed[-1:], *([torch.stack(self._new).cpu()] if self._new else [])]
-        return torch.cat(parts)[-count:]
+        return torch.cat([*self._packed[-1:], self._rest])[-count:]
 
     def all(self) -> Tensor:
         """(steps,)"""
-        return torch.cat([torch.empty(0), *self._packed, *([torch.stack(self._new).cpu()] if self._new else [])])
+        return torch.cat([*self._packed, self._rest])
+
+    @property
+    def _rest(self) -> Tensor:
+        """Those that are not packed yet."""
+        return torch.stack(self._new).cpu() if self._new else torch.empty(0)
 
 
 class EpochRecord:
